@@ -1,0 +1,11 @@
+//! The field's nouns as types, and the rules between them.
+//!
+//! This crate is pure: no IO, no AWS, no async. It is given what was read and answers what to do.
+//! Whoever reads and writes (the `aws` crate and the functions) asks it for every decision:
+//! what a row changes, which memberships follow, what may leave and what must be withdrawn.
+
+pub mod label;
+pub mod name;
+pub mod namespace;
+pub mod schema;
+pub mod value;

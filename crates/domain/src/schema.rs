@@ -1,0 +1,256 @@
+//! Schemas: which fields a record has, of which type, under which labels, and which of them identify a person.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::label::Label;
+use crate::name::SchemaName;
+use crate::namespace::NamespaceCode;
+use crate::value::{FieldPath, Value};
+
+/// A schema: one class and its fields as a tree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Its name in the project.
+    pub name: SchemaName,
+    /// A title for people.
+    pub title: String,
+    /// What its records are.
+    pub class: Class,
+    /// Its fields by name.
+    pub fields: Fields,
+}
+
+/// The fields of a schema or of an object, by name.
+pub type Fields = BTreeMap<String, Field>;
+
+/// What the records of a schema are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Attributes of a person (XDM Individual Profile).
+    Profile,
+}
+
+/// One field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub kind: FieldType,
+    /// A title for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its own data usage labels.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels: BTreeSet<Label>,
+    /// Whether a record without it is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    /// The values that it may have; any, where empty.
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<Value>,
+    /// The least number that it may hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<f64>,
+    /// The greatest number that it may hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<f64>,
+    /// Whom it identifies, if it is an identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityDescriptor>,
+}
+
+/// Says that a field's value is an identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityDescriptor {
+    /// The namespace that the value belongs to.
+    pub namespace: NamespaceCode,
+    /// Whether it is the record's primary identity. A schema has one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub primary: bool,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// Any finite number.
+    Double,
+    /// `true` or `false`.
+    Boolean,
+    /// A calendar day, `2026-01-31`.
+    Date,
+    /// An instant, RFC 3339.
+    DateTime,
+    /// Named fields.
+    Object(Fields),
+    /// Items of one type, in order.
+    Array(Box<FieldType>),
+    /// Values of one type under keys of the record's own.
+    Map(Box<FieldType>),
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FieldType::String => formatter.write_str("string"),
+            FieldType::Integer => formatter.write_str("integer"),
+            FieldType::Double => formatter.write_str("double"),
+            FieldType::Boolean => formatter.write_str("boolean"),
+            FieldType::Date => formatter.write_str("date"),
+            FieldType::DateTime => formatter.write_str("date-time"),
+            FieldType::Object(_) => formatter.write_str("object"),
+            FieldType::Array(item) => write!(formatter, "array of {item}"),
+            FieldType::Map(item) => write!(formatter, "map of {item}"),
+        }
+    }
+}
+
+impl Field {
+    /// A field of a type, with nothing else said of it.
+    pub fn of(kind: FieldType) -> Field {
+        Field {
+            kind,
+            title: None,
+            labels: BTreeSet::new(),
+            required: false,
+            allowed: Vec::new(),
+            minimum: None,
+            maximum: None,
+            identity: None,
+        }
+    }
+}
+
+/// The field at a path, where there is one.
+pub fn field<'a>(fields: &'a Fields, path: &FieldPath) -> Option<&'a Field> {
+    let mut steps = path.steps();
+    let first = fields.get(steps.next()?)?;
+    steps.try_fold(first, |field, step| match &field.kind {
+        FieldType::Object(members) => members.get(step),
+        _ => None,
+    })
+}
+
+/// Every leaf, a field that is no object, with its path.
+pub fn leaves(fields: &Fields) -> Vec<(FieldPath, &Field)> {
+    fn walk<'a>(prefix: Option<&FieldPath>, fields: &'a Fields, found: &mut Vec<(FieldPath, &'a Field)>) {
+        for (name, field) in fields {
+            let path = match prefix {
+                None => name.parse(),
+                Some(prefix) => prefix.child(name),
+            };
+            // INVARIANT: the names of a loaded schema's fields are steps of a path.
+            let Ok(path) = path else { continue };
+            match &field.kind {
+                FieldType::Object(members) => walk(Some(&path), members, found),
+                _ => found.push((path, field)),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(None, fields, &mut found);
+    found
+}
+
+impl Schema {
+    /// The field at a path, where there is one.
+    pub fn field(&self, path: &FieldPath) -> Option<&Field> {
+        field(&self.fields, path)
+    }
+
+    /// Every leaf with its path.
+    pub fn leaves(&self) -> Vec<(FieldPath, &Field)> {
+        leaves(&self.fields)
+    }
+
+    /// Every identity field with its path and descriptor, the primary one first.
+    pub fn identities(&self) -> Vec<(FieldPath, &IdentityDescriptor)> {
+        let mut found: Vec<_> = self
+            .leaves()
+            .into_iter()
+            .filter_map(|(path, field)| field.identity.as_ref().map(|identity| (path, identity)))
+            .collect();
+        found.sort_by_key(|(_, identity)| !identity.primary);
+        found
+    }
+}
+
+/// Two schemas that give one field two types, so that no union of them exists.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("field `{path}` is {first} in schema `{first_schema}` and {second} in schema `{second_schema}`: fields of one class share one type")]
+pub struct TypeConflict {
+    /// The field.
+    pub path: FieldPath,
+    /// Its type in the one schema.
+    pub first: Box<FieldType>,
+    /// The one schema.
+    pub first_schema: SchemaName,
+    /// Its type in the other.
+    pub second: Box<FieldType>,
+    /// The other schema.
+    pub second_schema: SchemaName,
+}
+
+/// The union schema: every field that any of the schemas has, with the labels of all.
+///
+/// # Errors
+/// Every field that two schemas give two types.
+pub fn union<'a>(schemas: impl IntoIterator<Item = &'a Schema>) -> Result<Fields, Vec<TypeConflict>> {
+    let mut seen: BTreeMap<FieldPath, (Field, SchemaName)> = BTreeMap::new();
+    let mut conflicts = Vec::new();
+    for schema in schemas {
+        for (path, field) in schema.leaves() {
+            match seen.get_mut(&path) {
+                None => {
+                    seen.insert(path, (field.clone(), schema.name.clone()));
+                }
+                Some((known, _)) if known.kind == field.kind => known.labels.extend(field.labels.iter().cloned()),
+                Some((known, first_schema)) => conflicts.push(TypeConflict {
+                    path,
+                    first: Box::new(known.kind.clone()),
+                    first_schema: first_schema.clone(),
+                    second: Box::new(field.kind.clone()),
+                    second_schema: schema.name.clone(),
+                }),
+            }
+        }
+    }
+    let mut fields = Fields::new();
+    for (path, (field, schema)) in seen {
+        if let Err(at) = insert(&mut fields, &path, field) {
+            conflicts.push(TypeConflict {
+                path,
+                first: Box::new(at),
+                first_schema: schema.clone(),
+                second: Box::new(FieldType::Object(Fields::new())),
+                second_schema: schema,
+            });
+        }
+    }
+    if conflicts.is_empty() { Ok(fields) } else { Err(conflicts) }
+}
+
+/// Puts a field at its path, making the objects on the way; fails with the type of a leaf that stands in the way.
+fn insert(fields: &mut Fields, path: &FieldPath, field: Field) -> Result<(), FieldType> {
+    let mut steps: Vec<&str> = path.steps().collect();
+    let Some(last) = steps.pop() else { return Ok(()) };
+    let mut here = fields;
+    for step in steps {
+        let next = here.entry(step.to_owned()).or_insert_with(|| Field::of(FieldType::Object(Fields::new())));
+        match &mut next.kind {
+            FieldType::Object(members) => here = members,
+            leaf => return Err(leaf.clone()),
+        }
+    }
+    here.insert(last.to_owned(), field);
+    Ok(())
+}
