@@ -4,8 +4,16 @@
 //! Whoever reads and writes (the `aws` crate and the functions) asks it for every decision:
 //! what a row changes, which memberships follow, what may leave and what must be withdrawn.
 
+pub mod audience;
+pub mod catalogue;
+pub mod dataflow;
+pub mod dataset;
+pub mod governance;
 pub mod label;
+pub mod merge;
 pub mod name;
 pub mod namespace;
+pub mod partner;
+pub mod refusal;
 pub mod schema;
 pub mod value;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// A text that is no name for a part of a project.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is no {kind} name: expected 1 to 64 letters, digits, `-` or `_`, beginning with a letter or digit")]
+#[error(
+    "`{found}` is no {kind} name: expected 1 to 64 letters, digits, `-` or `_`, beginning with a letter or digit"
+)]
 pub struct InvalidName {
     kind: &'static str,
     found: String,

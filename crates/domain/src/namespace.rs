@@ -183,7 +183,11 @@ impl Namespace {
             ValueRule::Ecid => Err(refuse("38 digits")),
             ValueRule::Email => {
                 let value = value.to_lowercase();
-                if is_email(&value) { Ok(clear(value)) } else { Err(refuse("an e-mail address such as name@example.com")) }
+                if is_email(&value) {
+                    Ok(clear(value))
+                } else {
+                    Err(refuse("an e-mail address such as name@example.com"))
+                }
             }
             ValueRule::PhoneE164 if is_e164(value) => Ok(clear(value.to_owned())),
             ValueRule::PhoneE164 => Err(refuse("a phone number in E.164 such as +15559876543")),
@@ -217,7 +221,9 @@ fn is_email(value: &str) -> bool {
 
 fn is_e164(value: &str) -> bool {
     value.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|each| each.is_ascii_digit())
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|each| each.is_ascii_digit())
     })
 }
 
@@ -232,7 +238,8 @@ mod tests {
     #[test]
     fn an_email_and_its_hash_share_family_and_digest() {
         let clear = namespace("Email").normalise("  Mary@Example.com ").unwrap();
-        let hashed = namespace("Email_LC_SHA256").normalise(&hex::encode(clear.digest).to_uppercase()).unwrap();
+        let hashed =
+            namespace("Email_LC_SHA256").normalise(&hex::encode(clear.digest).to_uppercase()).unwrap();
         assert_eq!(clear.value, "mary@example.com");
         assert_eq!(clear.digest, hashed.digest);
         assert_eq!(namespace("Email").family(), namespace("Email_LC_SHA256").family());

@@ -186,7 +186,9 @@ impl Schema {
 
 /// Two schemas that give one field two types, so that no union of them exists.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("field `{path}` is {first} in schema `{first_schema}` and {second} in schema `{second_schema}`: fields of one class share one type")]
+#[error(
+    "field `{path}` is {first} in schema `{first_schema}` and {second} in schema `{second_schema}`: fields of one class share one type"
+)]
 pub struct TypeConflict {
     /// The field.
     pub path: FieldPath,
@@ -213,7 +215,9 @@ pub fn union<'a>(schemas: impl IntoIterator<Item = &'a Schema>) -> Result<Fields
                 None => {
                     seen.insert(path, (field.clone(), schema.name.clone()));
                 }
-                Some((known, _)) if known.kind == field.kind => known.labels.extend(field.labels.iter().cloned()),
+                Some((known, _)) if known.kind == field.kind => {
+                    known.labels.extend(field.labels.iter().cloned())
+                }
                 Some((known, first_schema)) => conflicts.push(TypeConflict {
                     path,
                     first: Box::new(known.kind.clone()),

@@ -118,7 +118,9 @@ impl FieldPath {
 
 /// A text that is no field path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is no field path: expected names of letters, digits and underscores joined by dots, like `partner.netWorthBand`")]
+#[error(
+    "`{found}` is no field path: expected names of letters, digits and underscores joined by dots, like `partner.netWorthBand`"
+)]
 pub struct InvalidFieldPath {
     found: String,
 }

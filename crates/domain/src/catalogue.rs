@@ -1,0 +1,173 @@
+//! The catalogue: everything that a project says, compiled into one immutable document that functions read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::audience::Audience;
+use crate::dataflow::{Dataflow, Destination};
+use crate::dataset::{Dataset, OnUnmatched};
+use crate::governance::Policy;
+use crate::label::{Label, THIRD_PARTY};
+use crate::merge::MergePolicy;
+use crate::name::{
+    AudienceName, DataflowName, DatasetName, DestinationName, MergePolicyName, PartnerName, PolicyName,
+    SchemaName,
+};
+use crate::namespace::{Namespace, NamespaceCode};
+use crate::partner::Partner;
+use crate::schema::Schema;
+use crate::value::FieldPath;
+
+/// The version of the catalogue's form that this build writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// A project, checked as a whole. Every name that one part uses of another exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// The version of this document's form: [`FORMAT`].
+    pub format: u32,
+    /// The project's title.
+    pub title: String,
+    /// The namespaces in order of priority, highest first, standard ones included.
+    pub namespaces: Vec<Namespace>,
+    /// The data partners.
+    pub partners: BTreeMap<PartnerName, Partner>,
+    /// The schemas.
+    pub schemas: BTreeMap<SchemaName, Schema>,
+    /// The datasets.
+    pub datasets: BTreeMap<DatasetName, Dataset>,
+    /// The merge policies.
+    pub merge_policies: BTreeMap<MergePolicyName, MergePolicy>,
+    /// The policies.
+    pub policies: BTreeMap<PolicyName, Policy>,
+    /// The audiences.
+    pub audiences: BTreeMap<AudienceName, Audience>,
+    /// The destinations.
+    pub destinations: BTreeMap<DestinationName, Destination>,
+    /// The dataflows.
+    pub dataflows: BTreeMap<DataflowName, Dataflow>,
+}
+
+/// The name of a catalogue: SHA-256 of its bytes, lower-case hex.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CatalogueHash(String);
+
+impl CatalogueHash {
+    /// The hash of a catalogue's bytes.
+    pub fn of(bytes: &[u8]) -> CatalogueHash {
+        CatalogueHash(hex::encode(Sha256::digest(bytes)))
+    }
+
+    /// The hash as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CatalogueHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Which catalogue is in force. The sequence goes up by one with every apply, a rollback included, and never down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// Counts applies.
+    pub sequence: u64,
+    /// Which catalogue.
+    pub catalogue: CatalogueHash,
+}
+
+impl Catalogue {
+    /// The namespace of a code.
+    pub fn namespace(&self, code: &NamespaceCode) -> Option<&Namespace> {
+        self.namespaces.iter().find(|namespace| namespace.code == *code)
+    }
+
+    /// The rank of a namespace: 0 is the highest priority. Unknown ones rank last.
+    pub fn priority(&self, code: &NamespaceCode) -> usize {
+        self.namespaces.iter().position(|namespace| namespace.code == *code).unwrap_or(self.namespaces.len())
+    }
+
+    /// The dataset whose prefix an object's key begins with. No two datasets' prefixes contain each other.
+    pub fn dataset_of_key(&self, key: &str) -> Option<&Dataset> {
+        self.datasets.values().find(|dataset| key.starts_with(&dataset.source.prefix))
+    }
+
+    /// The partner that supplies a dataset.
+    pub fn partner_of(&self, dataset: &Dataset) -> Option<&Partner> {
+        dataset.partner.as_ref().and_then(|name| self.partners.get(name))
+    }
+
+    /// The labels of a dataset's field: its own and those of the whole dataset. What a partner supplies is
+    /// Third-Party, whether its schema says so or not.
+    pub fn labels(&self, dataset: &Dataset, field: &FieldPath) -> BTreeSet<Label> {
+        let mut labels = dataset.labels.clone();
+        if let Some(field) = self.schemas.get(&dataset.schema).and_then(|schema| schema.field(field)) {
+            labels.extend(field.labels.iter().cloned());
+        }
+        if dataset.partner.is_some() {
+            labels.insert(THIRD_PARTY.into());
+        }
+        labels
+    }
+
+    /// Every dataset and leaf field that can supply a path, or something below it, under a merge policy.
+    pub fn suppliers(&self, path: &FieldPath, merge_policy: &MergePolicyName) -> Vec<(&Dataset, FieldPath)> {
+        let merges = |dataset: &Dataset| {
+            self.merge_policies.get(merge_policy).is_none_or(|policy| policy.attributes.merges(&dataset.name))
+        };
+        self.datasets
+            .values()
+            .filter(|dataset| merges(dataset))
+            .flat_map(|dataset| {
+                let leaves = self.schemas.get(&dataset.schema).map(Schema::leaves).unwrap_or_default();
+                leaves
+                    .into_iter()
+                    .filter(|(leaf, _)| leaf.is_within(path) || path.is_within(leaf))
+                    .map(move |(leaf, _)| (dataset, leaf))
+            })
+            .collect()
+    }
+
+    /// Every dataset and field that can give a profile an identity of a namespace.
+    ///
+    /// A dataset whose rows only find profiles by that identity supplies none: the profile had it before. That is so
+    /// where rows without a profile are set aside and no second identity of the row could be linked by the first.
+    pub fn identity_suppliers(&self, namespace: &NamespaceCode) -> Vec<(&Dataset, FieldPath)> {
+        let mut suppliers = Vec::new();
+        for dataset in self.datasets.values() {
+            let identities = self.schemas.get(&dataset.schema).map(Schema::identities).unwrap_or_default();
+            let links =
+                |code: &NamespaceCode| self.namespace(code).is_some_and(|known| known.kind.links_people());
+            let linking = identities.iter().filter(|(_, identity)| links(&identity.namespace)).count();
+            let only_finds = links(namespace) && linking < 2 && dataset.on_unmatched == OnUnmatched::SetAside;
+            if !only_finds {
+                let mine = identities.into_iter().filter(|(_, identity)| identity.namespace == *namespace);
+                suppliers.extend(mine.map(|(path, _)| (dataset, path)));
+            }
+        }
+        suppliers
+    }
+
+    /// An audience and every audience that its definition refers to, directly or through others.
+    pub fn with_references(&self, audience: &AudienceName) -> Vec<&Audience> {
+        let mut seen: BTreeSet<&AudienceName> = BTreeSet::new();
+        let mut found = Vec::new();
+        let mut open = vec![audience];
+        while let Some(name) = open.pop() {
+            if let Some(audience) = self.audiences.get(name)
+                && seen.insert(&audience.name)
+            {
+                open.extend(&audience.refers_to);
+                found.push(audience);
+            }
+        }
+        found
+    }
+}

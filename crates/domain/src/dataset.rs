@@ -1,0 +1,100 @@
+//! Datasets: where a kind of rows comes from, and how they are written to profiles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::label::Label;
+use crate::name::{DatasetName, PartnerName, SchemaName};
+use crate::value::FieldPath;
+
+/// A dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// Its name in the project.
+    pub name: DatasetName,
+    /// A title for people.
+    pub title: String,
+    /// The schema of its records.
+    pub schema: SchemaName,
+    /// The partner that supplies it; a first-party dataset has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<PartnerName>,
+    /// Labels of the whole dataset: every field of it carries them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels: BTreeSet<Label>,
+    /// Where its files arrive and how they are read.
+    pub source: Source,
+    /// What a row does to the record that is stored.
+    pub write_mode: WriteMode,
+    /// What becomes of a row whose identities no profile has.
+    pub on_unmatched: OnUnmatched,
+    /// The share of failed rows, in percent, above which a batch fails as a whole and touches no profile.
+    pub error_threshold: f64,
+    /// How long its data is kept.
+    #[serde(default)]
+    pub retention: Retention,
+}
+
+/// Where a dataset's files arrive and how they are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The beginning of the keys of its objects in the inbox.
+    pub prefix: String,
+    /// How its files are written.
+    pub format: Format,
+    /// The schema field that each column fills. A column that is not named here is refused.
+    pub columns: BTreeMap<String, FieldPath>,
+    /// Columns that are accepted and left unread.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignored_columns: BTreeSet<String>,
+    /// The column that holds each row's own time, RFC 3339. Without it all rows have their batch's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_time: Option<String>,
+    /// How an object's name tells the time that its rows stand for, in strftime's words: `answer-%Y-%m-%d.csv`.
+    /// Without it that time is when the object arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_time: Option<String>,
+}
+
+/// How files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Comma-separated values in UTF-8 with a header.
+    Csv,
+}
+
+/// What a row does to the record of its primary identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteMode {
+    /// The row is the whole record: what it lacks is gone.
+    Replace,
+    /// The row gives some attributes; the others stay. The newest value of each attribute stands.
+    Upsert,
+}
+
+/// What becomes of a row whose identities no profile has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnmatched {
+    /// It is set aside with its reason.
+    SetAside,
+    /// A profile is created.
+    Create,
+}
+
+/// How long a dataset's data is kept; for ever where nothing is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Days after a record was last confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u16>,
+    /// The last day on which any of it is used, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+}

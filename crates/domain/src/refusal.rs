@@ -1,0 +1,151 @@
+//! Refusals: what may not leave, exactly why, and what would cure it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::label::{Label, MarketingAction};
+use crate::name::{AudienceName, DataflowName, DatasetName, DestinationName, PartnerName, PolicyName};
+use crate::namespace::NamespaceCode;
+use crate::value::FieldPath;
+
+/// One reason for which a dataflow may not send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The dataflow that is refused.
+    pub dataflow: DataflowName,
+    /// The audience that it would bring.
+    pub audience: AudienceName,
+    /// Where it would bring it.
+    pub destination: DestinationName,
+    /// Which rule refuses it.
+    pub cause: Cause,
+    /// The marketing actions of the destination that the rule is about.
+    pub actions: BTreeSet<MarketingAction>,
+    /// The labels that the rule matched.
+    pub labels: BTreeSet<Label>,
+    /// Every way by which governed data would leave.
+    pub lineage: Vec<Lineage>,
+    /// Changes of which each alone would lift this refusal.
+    pub cures: Vec<String>,
+}
+
+/// Which rule refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// An enabled policy denies what the labels and the actions come to.
+    Policy {
+        /// The policy.
+        name: PolicyName,
+        /// Its deny expression.
+        deny: String,
+    },
+    /// The partner's contract does not allow the actions.
+    ContractForbids {
+        /// The partner.
+        partner: PartnerName,
+        /// What it does allow.
+        allows: BTreeSet<MarketingAction>,
+    },
+    /// The partner's contract has run out.
+    ContractEnded {
+        /// The partner.
+        partner: PartnerName,
+        /// The last day of the contract.
+        ended: Date,
+    },
+    /// There is no contract: the data serves for segmentation only.
+    NoContract {
+        /// The partner.
+        partner: PartnerName,
+    },
+    /// The field is labelled Third-Party, and no partner with a contract supplies it: it serves for segmentation only.
+    UncontractedThirdParty,
+}
+
+/// One way from a dataset's field to a destination.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The dataset that can supply the field.
+    pub dataset: DatasetName,
+    /// The field.
+    pub field: FieldPath,
+    /// The labels that it carries there.
+    pub labels: BTreeSet<Label>,
+    /// How it would leave.
+    pub through: Through,
+}
+
+/// How a field's data leaves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Through {
+    /// An audience's definition reads it: being a member tells something of it.
+    Definition(AudienceName),
+    /// It is mapped to what the vendor calls so.
+    Mapping(String),
+    /// It is an identity of a namespace that is mapped to what the vendor calls so.
+    Identity(NamespaceCode, String),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Policy { name, deny } => write!(formatter, "policy `{name}` denies {deny}"),
+            Cause::ContractForbids { partner, .. } => {
+                write!(formatter, "the contract with partner `{partner}` does not allow it")
+            }
+            Cause::ContractEnded { partner, ended } => {
+                write!(formatter, "the contract with partner `{partner}` ended on {ended}")
+            }
+            Cause::NoContract { partner } => write!(
+                formatter,
+                "there is no contract with partner `{partner}`, so its data serves for segmentation only"
+            ),
+            Cause::UncontractedThirdParty => formatter
+                .write_str("no contract covers this Third-Party data, so it serves for segmentation only"),
+        }
+    }
+}
+
+impl fmt::Display for Through {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Through::Definition(audience) => write!(formatter, "the definition of audience `{audience}`"),
+            Through::Mapping(target) => write!(formatter, "the mapping to `{target}`"),
+            Through::Identity(namespace, target) => {
+                write!(formatter, "the mapping of identity `{namespace}` to `{target}`")
+            }
+        }
+    }
+}
+
+/// What a list of names reads like: `a`, `b`.
+fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "dataflow `{}` may not bring audience `{}` to destination `{}` for {}: {}",
+            self.dataflow,
+            self.audience,
+            self.destination,
+            listed(&self.actions),
+            self.cause
+        )?;
+        for way in &self.lineage {
+            write!(formatter, "; field `{}` of dataset `{}`", way.field, way.dataset)?;
+            if !way.labels.is_empty() {
+                write!(formatter, " (labels {})", listed(&way.labels))?;
+            }
+            write!(formatter, " would leave through {}", way.through)?;
+        }
+        Ok(())
+    }
+}
