@@ -5,15 +5,23 @@
 //! what a row changes, which memberships follow, what may leave and what must be withdrawn.
 
 pub mod audience;
+pub mod batch;
 pub mod catalogue;
 pub mod dataflow;
 pub mod dataset;
+pub mod delivery;
+pub mod fragment;
 pub mod governance;
+pub mod graph;
+pub mod identity;
+pub mod ingest;
 pub mod label;
+pub mod membership;
 pub mod merge;
 pub mod name;
 pub mod namespace;
 pub mod partner;
+pub mod profile;
 pub mod refusal;
 pub mod schema;
 pub mod value;

@@ -1,0 +1,361 @@
+//! Delivery: what should stand at a destination, what does stand there, and the next step from the one to the other.
+//!
+//! Delivery is level-triggered. Nothing depends on having seen an event: whatever changes what is wanted (a
+//! membership, a mapped value, a mapping, a policy, a catalogue) changes the difference to what was sent, and the
+//! difference is delivered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::catalogue::Catalogue;
+use crate::dataflow::{Dataflow, Source, State};
+use crate::governance;
+use crate::name::DataflowName;
+use crate::profile::{Profile, day};
+use crate::refusal::Refusal;
+use crate::value::{self, Value};
+
+/// The delivery state of one profile and one dataflow.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Delivery {
+    /// Goes up by one with every mark. Whoever cleans a mark does so on condition that it has not moved since.
+    #[serde(rename = "gen")]
+    pub generation: u64,
+    /// Whether it is marked: the worker of its dataflow is to look at it.
+    #[serde(skip)]
+    pub dirty: bool,
+    /// What stands at the destination, as far as it was confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+    /// A call that was about to be made and whose outcome is not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// How the last step ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// How many calls in a row have failed for reasons that may pass.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failures: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What was sent, exactly as it was sent: only so can it be withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// What the vendor was given, by what it calls it. Identifiers are hashed where the vendor takes hashes.
+    pub cells: Cells,
+    /// Names the mapped values of which the cells were made.
+    pub source: SourceHash,
+    /// When it was confirmed.
+    pub at: Timestamp,
+    /// The sequence of the catalogue under which it was allowed.
+    pub sequence: u64,
+}
+
+/// What a vendor is given of one person, by what it calls it.
+pub type Cells = BTreeMap<String, String>;
+
+/// Names the values that a dataflow maps of a profile: equal values, equal hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SourceHash(String);
+
+impl SourceHash {
+    /// The hash of mapped values.
+    pub fn of(values: &Cells) -> SourceHash {
+        let mut hasher = Sha256::new();
+        for (target, value) in values {
+            for part in [target, value] {
+                hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+                hasher.update(part.as_bytes());
+            }
+        }
+        let mut text = hex::encode(hasher.finalize());
+        text.truncate(32);
+        SourceHash(text)
+    }
+}
+
+/// A call that is about to be made. It is written before the call, so that a successor knows what may have happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Names the attempt: all records of one call share it.
+    pub attempt: String,
+    /// What the call does.
+    pub operation: Operation,
+    /// What it is given.
+    pub cells: Cells,
+    /// Names the values of which the cells were made.
+    pub source: SourceHash,
+    /// When the call is over, one way or the other. A successor waits until then.
+    pub deadline: Timestamp,
+}
+
+/// What a call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Withdraws what was sent.
+    Remove,
+    /// Sends.
+    Add,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Operation::Remove => "remove",
+            Operation::Add => "add",
+        })
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    #[serde(flatten)]
+    pub result: OutcomeResult,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum OutcomeResult {
+    /// The vendor confirmed it.
+    Delivered {
+        /// What was confirmed.
+        operation: Operation,
+    },
+    /// The record was refused, and will be refused again as long as its values are the same.
+    SetAside {
+        /// The values that were refused.
+        source: SourceHash,
+        /// Why.
+        reason: String,
+    },
+    /// It may not be sent now.
+    Held {
+        /// Why.
+        reason: String,
+    },
+    /// The call failed for a reason that may pass; it is made again.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The call was made, its answer was never read, and the vendor's call may not be made twice: a person decides.
+    Unknown {
+        /// The attempt.
+        attempt: String,
+    },
+}
+
+/// What should stand at a destination of one profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// These mapped values, by what the vendor calls them.
+    Present(Cells),
+    /// Nothing.
+    Absent,
+}
+
+/// What a dataflow wants of a profile, by memberships, mapping and state as of now.
+pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now: Timestamp) -> Wanted {
+    let merged_away = profile.graph.merged_into.is_some();
+    if merged_away
+        || dataflow.state == State::Retiring
+        || !profile.memberships.is_realized(&dataflow.audience)
+    {
+        return Wanted::Absent;
+    }
+    let policy = catalogue
+        .audiences
+        .get(&dataflow.audience)
+        .and_then(|audience| catalogue.merge_policies.get(&audience.merge_policy));
+    let Some(policy) = policy else { return Wanted::Absent };
+    let reads_fields = dataflow.mapping.iter().any(|mapping| matches!(mapping.source, Source::Field(_)));
+    let merged =
+        if reads_fields { profile.merged(catalogue, policy, now) } else { crate::profile::Merged::default() };
+    let values: Cells = dataflow
+        .mapping
+        .iter()
+        .filter_map(|mapping| {
+            let text = match &mapping.source {
+                Source::Identity(namespace) => profile.newest_identity(catalogue, namespace, now)?.value,
+                Source::Field(path) => value::at(&merged.attributes, path).and_then(as_text)?,
+            };
+            Some((mapping.target.clone(), text))
+        })
+        .collect();
+    if values.is_empty() { Wanted::Absent } else { Wanted::Present(values) }
+}
+
+/// A scalar as text; what is no scalar cannot be mapped.
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Double(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether a dataflow may send on the day of an instant, and if not, why. Removals pass all the same.
+///
+/// # Errors
+/// The reason that it is held for, and the refusals behind it.
+pub fn may_send(catalogue: &Catalogue, dataflow: &Dataflow, now: Timestamp) -> Result<(), Hold> {
+    match &dataflow.state {
+        State::Paused => return Err(Hold { reason: "the dataflow is paused".into(), refusals: Vec::new() }),
+        State::Retiring => {
+            return Err(Hold { reason: "the dataflow is retiring".into(), refusals: Vec::new() });
+        }
+        State::Active | State::Blocked(_) => {}
+    }
+    let refusals = governance::check(catalogue, dataflow, day(now));
+    match refusals.first() {
+        None => Ok(()),
+        Some(first) => Err(Hold { reason: first.cause.to_string(), refusals }),
+    }
+}
+
+/// Why a dataflow may not send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// In a few words.
+    pub reason: String,
+    /// The refusals, where policies or contracts are the reason.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Whether a delivery state lags behind what is wanted and is not marked yet: then it is to be marked.
+pub fn lags(delivery: Option<&Delivery>, wanted: &Wanted, may_send: bool) -> bool {
+    let untouched = Delivery::default();
+    let delivery = delivery.unwrap_or(&untouched);
+    if delivery.dirty {
+        return false;
+    }
+    match &delivery.outcome {
+        Some(Outcome { result: OutcomeResult::Unknown { .. }, .. }) => return false,
+        _ if delivery.intent.is_some() => return true,
+        _ => {}
+    }
+    match (&delivery.sent, wanted) {
+        (None, Wanted::Absent) => false,
+        (Some(_), Wanted::Absent) => true,
+        (sent, Wanted::Present(values)) => {
+            let source = SourceHash::of(values);
+            let stands = sent.as_ref().is_some_and(|sent| sent.source == source);
+            !stands && !is_set_aside(delivery, &source) && (may_send || !is_held(delivery))
+        }
+    }
+}
+
+fn is_set_aside(delivery: &Delivery, source: &SourceHash) -> bool {
+    matches!(&delivery.outcome, Some(Outcome { result: OutcomeResult::SetAside { source: refused, .. }, .. }) if refused == source)
+}
+
+fn is_held(delivery: &Delivery) -> bool {
+    matches!(&delivery.outcome, Some(Outcome { result: OutcomeResult::Held { .. }, .. }))
+}
+
+/// What should stand at a destination, as its plugin would send it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// These cells, made of values of that hash.
+    Present(Cells, SourceHash),
+    /// Nothing, because the plugin cannot use the values of that hash.
+    Unusable(SourceHash, String),
+    /// Nothing.
+    Absent,
+}
+
+/// The next step of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// What stands is what is wanted.
+    Done,
+    /// Nothing may be done before an instant: a call may still be under way.
+    Wait(Timestamp),
+    /// Sends or withdraws cells.
+    Call(Operation, Cells, SourceHash),
+    /// Something should be sent and may not be.
+    Hold,
+    /// The values cannot be used: nothing stands and nothing is sent.
+    SetAside(SourceHash, String),
+    /// A call's fate is unknown and it may not be made again: a person decides.
+    Unknown(String),
+}
+
+/// The next step from what was sent to what is wanted.
+///
+/// `idempotent` says whether the vendor's calls may be made twice; `may_send` whether policies and contracts allow it.
+pub fn next_step(
+    delivery: &Delivery,
+    target: &Target,
+    may_send: bool,
+    idempotent: bool,
+    now: Timestamp,
+) -> Step {
+    if let Some(Outcome { result: OutcomeResult::Unknown { attempt }, .. }) = &delivery.outcome {
+        return Step::Unknown(attempt.clone());
+    }
+    if let Some(intent) = &delivery.intent {
+        if now < intent.deadline {
+            return Step::Wait(intent.deadline);
+        }
+        if !idempotent {
+            return Step::Unknown(intent.attempt.clone());
+        }
+        return make_good(intent, target, may_send);
+    }
+    match (&delivery.sent, target) {
+        (None, Target::Absent) => Step::Done,
+        (None, Target::Unusable(source, reason)) => Step::SetAside(source.clone(), reason.clone()),
+        (None, Target::Present(_, source)) if is_set_aside(delivery, source) => Step::Done,
+        (None, Target::Present(cells, source)) if may_send => {
+            Step::Call(Operation::Add, cells.clone(), source.clone())
+        }
+        (None, Target::Present(..)) => Step::Hold,
+        (Some(sent), Target::Present(cells, source)) if sent.cells == *cells && sent.source == *source => {
+            Step::Done
+        }
+        (Some(_), Target::Present(..)) if !may_send => Step::Hold,
+        // What stands goes first; what is wanted follows in the next step.
+        (Some(sent), _) => Step::Call(Operation::Remove, sent.cells.clone(), sent.source.clone()),
+    }
+}
+
+/// The step after a call that was never answered: it is made again where its effect is still wanted, and withdrawn
+/// where it is not. Either way the destination ends in a known state.
+fn make_good(intent: &Intent, target: &Target, may_send: bool) -> Step {
+    let still_wanted = matches!(target, Target::Present(cells, _) if *cells == intent.cells) && may_send;
+    let operation = if still_wanted { Operation::Add } else { Operation::Remove };
+    Step::Call(operation, intent.cells.clone(), intent.source.clone())
+}
+
+/// How long a worker waits after a number of failures in a row: 15 s, doubled each time, an hour at most.
+pub fn back_off(failures: u32) -> SignedDuration {
+    let seconds = 15_i64.saturating_mul(1_i64.checked_shl(failures.min(16)).unwrap_or(i64::MAX));
+    SignedDuration::from_secs(seconds.min(3600))
+}
+
+/// The number of partitions over which a dataflow's marks are spread in the index.
+pub const SHARDS: u8 = 4;
+
+/// Where a mark stands in the index of marks: its dataflow and one of [`SHARDS`] partitions.
+pub fn mark_of(dataflow: &DataflowName, shard: u8) -> String {
+    format!("{dataflow}#{shard}")
+}

@@ -1,0 +1,129 @@
+//! From a checked row to a record: its identities are normalised and keyed.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::catalogue::Catalogue;
+use crate::dataset::Dataset;
+use crate::fragment::{OrderToken, Record, WriteRules};
+use crate::identity::{Identity, Keyring};
+use crate::namespace::{InvalidIdentity, NamespaceCode};
+use crate::profile::day_number;
+use crate::schema::Schema;
+use crate::value::{self, FieldPath, Object, Value};
+
+/// Turns rows of one dataset into records.
+#[derive(Debug)]
+pub struct Intake<'a> {
+    catalogue: &'a Catalogue,
+    dataset: &'a Dataset,
+    keyring: &'a Keyring,
+    /// The identity fields, the primary one first.
+    identities: Vec<(FieldPath, NamespaceCode)>,
+}
+
+/// A row that cannot become a record.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InvalidRecord {
+    /// It has no value for the schema's primary identity.
+    #[error("the row has no value in its primary identity `{0}`")]
+    NoPrimary(FieldPath),
+    /// The schema names none, which a checked project cannot have.
+    #[error("the schema has no primary identity")]
+    NoIdentityField,
+    /// An identity breaks its namespace's rule.
+    #[error("field `{field}`: {source}")]
+    Identity {
+        /// The field.
+        field: FieldPath,
+        /// What is wrong with its value.
+        source: InvalidIdentity,
+    },
+}
+
+impl<'a> Intake<'a> {
+    /// The intake of a dataset.
+    pub fn new(
+        catalogue: &'a Catalogue,
+        dataset: &'a Dataset,
+        schema: &Schema,
+        keyring: &'a Keyring,
+    ) -> Intake<'a> {
+        let identities = schema
+            .identities()
+            .into_iter()
+            .map(|(path, identity)| (path, identity.namespace.clone()))
+            .collect();
+        Intake { catalogue, dataset, keyring, identities }
+    }
+
+    /// The record that a row's attributes come to. Identities in them are replaced by their normalised form, so that
+    /// a change of case alone is no change.
+    ///
+    /// # Errors
+    /// Where the primary identity is missing, or an identity breaks its namespace's rule.
+    pub fn record(&self, mut attributes: Object, token: OrderToken) -> Result<Record, InvalidRecord> {
+        let mut primary = None;
+        let mut others: Vec<Identity> = Vec::new();
+        let mut partner_ids = BTreeSet::new();
+        for (index, (path, code)) in self.identities.iter().enumerate() {
+            let Some(identity) = self.identity(&mut attributes, path, code)? else {
+                if index == 0 {
+                    return Err(InvalidRecord::NoPrimary(path.clone()));
+                }
+                continue;
+            };
+            let links = self.catalogue.namespace(code).is_some_and(|namespace| namespace.kind.links_people());
+            if index == 0 {
+                primary = Some(identity);
+            } else if !links {
+                partner_ids.insert(identity);
+            } else if primary.as_ref().is_none_or(|first| first.key != identity.key)
+                && others.iter().all(|other| other.key != identity.key)
+            {
+                others.push(identity);
+            }
+        }
+        let primary = primary.ok_or(InvalidRecord::NoIdentityField)?;
+        Ok(Record { token, primary, others, partner_ids, attributes })
+    }
+
+    fn identity(
+        &self,
+        attributes: &mut Object,
+        path: &FieldPath,
+        code: &NamespaceCode,
+    ) -> Result<Option<Identity>, InvalidRecord> {
+        let Some(namespace) = self.catalogue.namespace(code) else { return Ok(None) };
+        let written = match value::at(attributes, path) {
+            None => return Ok(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Integer(number)) => number.to_string(),
+            Some(_) => String::new(),
+        };
+        let identity = self
+            .keyring
+            .identity(namespace, &written)
+            .map_err(|source| InvalidRecord::Identity { field: path.clone(), source })?;
+        if matches!(value::at(attributes, path), Some(Value::String(_))) {
+            value::insert(attributes, path, Value::String(identity.value.clone()));
+        }
+        Ok(Some(identity))
+    }
+
+    /// The rank of an identity's namespace: 0 is the highest priority. A profile is born with the highest.
+    pub fn rank<'b>(&self, identity: &'b Identity) -> (usize, &'b Identity) {
+        (self.catalogue.priority(&identity.namespace), identity)
+    }
+
+    /// The rules by which the dataset's records are written.
+    pub fn rules(&self, now: Timestamp) -> WriteRules {
+        WriteRules {
+            mode: self.dataset.write_mode,
+            row_times: self.dataset.source.row_time.is_some(),
+            confirm_after: self.dataset.retention.days.map(|days| days / 2),
+            today: day_number(now),
+        }
+    }
+}

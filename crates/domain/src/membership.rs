@@ -1,0 +1,145 @@
+//! Memberships: who is in which audience, since when, and by which definition.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::audience::DefinitionHash;
+use crate::name::AudienceName;
+
+/// How long an exit stays on the profile (the documents purge exits after 30 days).
+const EXITED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A profile's memberships of one evaluation mode.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memberships {
+    /// Goes up by one with every write; a write is made on condition of the version that was read.
+    pub version: u64,
+    /// The sequence of the catalogue that decided last. It never goes back.
+    pub sequence: u64,
+    /// The audiences that the profile is in, or has left lately.
+    pub audiences: BTreeMap<AudienceName, Membership>,
+}
+
+/// A profile's membership of one audience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Whether it is in.
+    pub status: MembershipStatus,
+    /// Since when.
+    pub since: Timestamp,
+    /// The definition that decided it.
+    pub definition: DefinitionHash,
+}
+
+/// Whether a profile is in an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MembershipStatus {
+    /// It is in.
+    Realized,
+    /// It was in, and is not any more.
+    Exited,
+}
+
+/// What an evaluation found of one audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether the profile satisfies the definition.
+    pub member: bool,
+    /// The definition.
+    pub definition: DefinitionHash,
+}
+
+impl Memberships {
+    /// Whether the profile is in an audience.
+    pub fn is_realized(&self, audience: &AudienceName) -> bool {
+        self.audiences.get(audience).is_some_and(|each| each.status == MembershipStatus::Realized)
+    }
+
+    /// The memberships after an evaluation of every audience of the mode, or nothing where none has changed.
+    /// An audience that is not among the findings is gone: whoever was in it has left it.
+    pub fn after(
+        &self,
+        findings: &BTreeMap<AudienceName, Finding>,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Option<Memberships> {
+        let mut audiences = self.audiences.clone();
+        for (name, finding) in findings {
+            let was = self.is_realized(name);
+            if finding.member != was {
+                let status =
+                    if finding.member { MembershipStatus::Realized } else { MembershipStatus::Exited };
+                let membership = Membership { status, since: now, definition: finding.definition.clone() };
+                audiences.insert(name.clone(), membership);
+            }
+        }
+        for (name, membership) in &mut audiences {
+            if membership.status == MembershipStatus::Realized && !findings.contains_key(name) {
+                membership.status = MembershipStatus::Exited;
+                membership.since = now;
+            }
+        }
+        if audiences == self.audiences {
+            return None;
+        }
+        // Old exits go when something is written anyway: by themselves they are not worth a write.
+        audiences.retain(|_, each| {
+            each.status == MembershipStatus::Realized || now.duration_since(each.since) <= EXITED_KEPT
+        });
+        Some(Memberships { version: self.version.saturating_add(1), sequence, audiences })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> AudienceName {
+        text.parse().unwrap()
+    }
+
+    fn found(member: bool) -> BTreeMap<AudienceName, Finding> {
+        let definition = serde_json::from_str("\"d1\"").unwrap();
+        BTreeMap::from([(name("a"), Finding { member, definition })])
+    }
+
+    #[test]
+    fn only_a_change_of_status_changes_memberships() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let none = Memberships::default();
+        assert_eq!(none.after(&found(false), 1, start), None);
+        let realized = none.after(&found(true), 1, start).unwrap();
+        assert!(realized.is_realized(&name("a")));
+        assert_eq!(realized.after(&found(true), 2, start), None);
+        let exited = realized.after(&found(false), 2, start).unwrap();
+        assert!(!exited.is_realized(&name("a")));
+        assert_eq!((exited.version, exited.sequence), (2, 2));
+        assert_eq!(exited.after(&found(false), 3, start), None);
+    }
+
+    #[test]
+    fn members_of_an_audience_that_is_gone_have_left_it() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let realized = Memberships::default().after(&found(true), 1, start).unwrap();
+        let gone = realized.after(&BTreeMap::new(), 2, start).unwrap();
+        assert!(!gone.is_realized(&name("a")));
+        assert_eq!(gone.after(&BTreeMap::new(), 2, start), None);
+    }
+
+    #[test]
+    fn an_old_exit_goes_with_the_next_write() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let later: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let exited = Memberships::default()
+            .after(&found(true), 1, start)
+            .unwrap()
+            .after(&found(false), 1, start)
+            .unwrap();
+        let other = BTreeMap::from([(name("b"), found(true).remove(&name("a")).unwrap())]);
+        let next = exited.after(&other, 1, later).unwrap();
+        assert_eq!(next.audiences.keys().collect::<Vec<_>>(), [&name("b")]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Profiles: everything that is stored of one person, and the merged view of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::catalogue::Catalogue;
+use crate::dataset::Dataset;
+use crate::delivery::Delivery;
+use crate::fragment::{Fragment, FragmentKey, OrderToken};
+use crate::graph::Graph;
+use crate::identity::{Identity, ProfileId};
+use crate::membership::Memberships;
+use crate::merge::{AttributeMerge, MergePolicy};
+use crate::name::{DataflowName, DatasetName};
+use crate::namespace::NamespaceCode;
+use crate::value::{self, FieldPath, Object, Value};
+
+/// Everything that is stored of one person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Its id.
+    pub id: ProfileId,
+    /// Its identity graph.
+    pub graph: Graph,
+    /// What each dataset says of each of its identities.
+    pub fragments: BTreeMap<FragmentKey, Fragment>,
+    /// The audiences that it is in.
+    pub memberships: Memberships,
+    /// What each dataflow has sent of it.
+    pub deliveries: BTreeMap<DataflowName, Delivery>,
+}
+
+/// One view of a profile under a merge policy.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Merged {
+    /// The attributes.
+    pub attributes: Object,
+    /// Which dataset each attribute comes from, by the path of the leaf.
+    pub sources: BTreeMap<FieldPath, DatasetName>,
+}
+
+/// The day of an instant in UTC.
+pub fn day(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+/// The number of a day, counted from 1970-01-01.
+pub fn day_number(now: Timestamp) -> i32 {
+    i32::try_from(now.as_second().div_euclid(86_400)).unwrap_or(i32::MAX)
+}
+
+impl Profile {
+    /// The fragments that may be used at an instant: those whose dataset is in the catalogue, kept long enough, and
+    /// under a contract that has not run out. What is swept up later is out of use at once.
+    pub fn usable<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&'a FragmentKey, &'a Fragment)> {
+        self.fragments.iter().filter(move |(key, fragment)| {
+            catalogue
+                .datasets
+                .get(&key.dataset)
+                .is_some_and(|dataset| may_be_used(catalogue, dataset, fragment, now))
+        })
+    }
+
+    /// The merged view of the profile.
+    pub fn merged(&self, catalogue: &Catalogue, policy: &MergePolicy, now: Timestamp) -> Merged {
+        let rank = |dataset: &DatasetName| match &policy.attributes {
+            AttributeMerge::TimestampOrdered => Some(0),
+            AttributeMerge::DatasetPrecedence(order) => order.iter().position(|each| each == dataset),
+        };
+        let mut standing: BTreeMap<FieldPath, (usize, OrderToken, &FragmentKey, &Value)> = BTreeMap::new();
+        for (key, fragment) in self.usable(catalogue, now) {
+            let Some(rank) = rank(&key.dataset) else { continue };
+            for (path, value) in value::leaves(&fragment.attributes) {
+                let token = fragment.token_of(&path);
+                let stands = standing.get(&path).is_none_or(|(known_rank, known, known_key, _)| {
+                    // The better rank, then the newer token; equal tokens are settled by key, so that the order of
+                    // reading does not matter.
+                    (rank, std::cmp::Reverse(token), key)
+                        < (*known_rank, std::cmp::Reverse(*known), *known_key)
+                });
+                if stands {
+                    standing.insert(path, (rank, token, key, value));
+                }
+            }
+        }
+        let mut merged = Merged::default();
+        for (path, (_, _, key, value)) in standing {
+            value::insert(&mut merged.attributes, &path, value.clone());
+            merged.sources.insert(path, key.dataset.clone());
+        }
+        merged
+    }
+
+    /// The partners' IDs on the profile. They are no part of its graph.
+    pub fn partner_ids<'a>(&'a self, catalogue: &'a Catalogue, now: Timestamp) -> BTreeSet<&'a Identity> {
+        self.usable(catalogue, now).flat_map(|(_, fragment)| &fragment.partner_ids).collect()
+    }
+
+    /// The identity of a namespace that stands for the person: the one that was linked last, or the partner's ID of the
+    /// newest fragment that has one.
+    pub fn newest_identity(
+        &self,
+        catalogue: &Catalogue,
+        namespace: &NamespaceCode,
+        now: Timestamp,
+    ) -> Option<Identity> {
+        let links = catalogue.namespace(namespace).is_some_and(|known| known.kind.links_people());
+        if links {
+            return self.graph.newest(namespace);
+        }
+        self.usable(catalogue, now)
+            .flat_map(|(_, fragment)| {
+                fragment.partner_ids.iter().map(move |identity| (fragment.token, identity))
+            })
+            .filter(|(_, identity)| identity.namespace == *namespace)
+            .max()
+            .map(|(_, identity)| identity.clone())
+    }
+}
+
+fn may_be_used(catalogue: &Catalogue, dataset: &Dataset, fragment: &Fragment, now: Timestamp) -> bool {
+    let today = day(now);
+    let kept = dataset
+        .retention
+        .days
+        .is_none_or(|days| day_number(now).saturating_sub(fragment.confirmed) <= i32::from(days));
+    let until = dataset.retention.until.is_none_or(|until| today <= until);
+    let contract = catalogue.partner_of(dataset).and_then(|partner| partner.contract.as_ref());
+    kept && until && contract.is_none_or(|contract| !contract.has_ended(today))
+}
