@@ -145,7 +145,7 @@ impl Header {
 
 fn check_names(names: &[&str], known: Vec<String>) -> Result<(), HeaderError> {
     let is_known = |name: &&str| known.iter().any(|known| known == name);
-    if !names.iter().any(|name| is_known(name)) {
+    if !names.iter().any(is_known) {
         return Err(HeaderError::Missing { width: names.len(), known });
     }
     let unknown: Vec<String> =

@@ -1,5 +1,7 @@
 //! What comes out of a file: tables of inputs with their rows and rejections, and what holds for any bytes at all.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test's helpers may fail like the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
