@@ -1,1 +1,8 @@
-//! Under construction.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod destination;
+mod encode;
+mod file;
+
+pub use destination::{DESCRIPTOR, PLUGIN};

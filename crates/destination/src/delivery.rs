@@ -1,0 +1,133 @@
+//! The trait that a plugin implements, and the words of its calls.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Descriptor, DestinationError, Encoded, Record, Rejection, Source};
+
+/// A place that audiences are sent to, configured and ready.
+#[async_trait]
+pub trait Destination: Send + Sync {
+    /// What the plugin says of itself.
+    fn descriptor(&self) -> &'static Descriptor;
+
+    /// Turns mapped source values into the cells exactly as they will be sent.
+    ///
+    /// Pure: the same source gives the same cells, and cells that are encoded again stay as they are. A value that
+    /// cannot be used empties its cell and is reported; a source that leaves no cell is rejected.
+    fn encode(&self, source: &Source) -> Result<Encoded, Rejection>;
+
+    /// Makes sure that the audience exists at the vendor, and says by which id. Called before every run: it looks the
+    /// audience up by the id it is known by, and creates one only if it never had one.
+    async fn ensure_audience(&self, audience: &AudienceSpec) -> Result<AudienceRef, DestinationError>;
+
+    /// Makes one vendor request.
+    async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, DestinationError>;
+}
+
+/// The audience that a dataflow activates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudienceSpec {
+    /// The name that people see at the vendor; unique within a destination.
+    pub name: String,
+    /// What it is, for people at the vendor.
+    pub description: String,
+    /// The id that [`Destination::ensure_audience`] answered the first time.
+    pub known_id: Option<String>,
+}
+
+/// An audience as the vendor names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudienceRef {
+    /// The vendor's id: keep it, and hand it back as [`AudienceSpec::known_id`].
+    pub id: String,
+}
+
+/// What a request does with its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// The records become members.
+    Add,
+    /// The records are members no longer.
+    Remove,
+}
+
+impl Operation {
+    /// `add` or `remove`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Add => "add",
+            Operation::Remove => "remove",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One vendor request: one operation on one audience, at most [`Descriptor::max_records`] records.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The audience, ensured before.
+    pub audience: &'a AudienceRef,
+    /// What to do.
+    pub operation: Operation,
+    /// The id of this attempt: no two calls share one. Letters, digits, `-` and `_`.
+    pub attempt: &'a str,
+    /// When the attempt began.
+    pub at: Timestamp,
+    /// Whom it is about.
+    pub records: &'a [Record],
+}
+
+impl Request<'_> {
+    /// Refuses more records than the vendor takes, before anything is sent.
+    pub fn check_size(&self, descriptor: &Descriptor) -> Result<(), DestinationError> {
+        if self.records.len() <= descriptor.max_records {
+            return Ok(());
+        }
+        let message = format!(
+            "{} records in one request, expected at most {}: split them",
+            self.records.len(),
+            descriptor.max_records
+        );
+        Err(DestinationError::new(crate::ErrorKind::Rejected, self.operation.as_str(), message))
+    }
+}
+
+/// What the vendor answered to a request that it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// One outcome per record, in the request's order.
+    pub outcomes: Vec<RecordOutcome>,
+    /// Records that the vendor says it refused without saying which. They stand as delivered in `outcomes`.
+    pub unattributed: usize,
+}
+
+impl Delivery {
+    /// Every record arrived.
+    pub fn complete(records: usize) -> Self {
+        Self { outcomes: vec![RecordOutcome::Delivered; records], unattributed: 0 }
+    }
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordOutcome {
+    /// The vendor took it.
+    Delivered,
+    /// The vendor took the request, but not this record.
+    Rejected {
+        /// A stable code to count by.
+        code: &'static str,
+        /// What the vendor says. Never personal data.
+        reason: String,
+    },
+}
