@@ -1,0 +1,51 @@
+//! An emulator of AWS that runs on this machine, and what its users need to know of it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::process::Server;
+
+/// Variables of the environment, in a stable order.
+pub type Environment = BTreeMap<String, String>;
+
+/// A running emulator, which ends when this value is dropped.
+pub struct Emulator {
+    /// Its address.
+    pub endpoint: String,
+    /// Its name and the version that it says of itself.
+    pub label: String,
+    server: Server,
+}
+
+impl Emulator {
+    /// Names the emulator by what its health endpoint says.
+    pub fn new(name: &str, health: &Value, endpoint: String, server: Server) -> Self {
+        let version = health.get("version").and_then(Value::as_str).unwrap_or("of unknown version");
+        Self { endpoint, label: format!("{name} {version}"), server }
+    }
+
+    /// Fails if it has ended.
+    pub fn check(&mut self) -> Result<()> {
+        self.server.check()
+    }
+
+    /// What a client of AWS needs to reach it.
+    pub fn environment(&self) -> Environment {
+        let mut environment: Environment =
+            credentials().into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        environment.insert("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone());
+        environment
+    }
+}
+
+/// Emulators ask for credentials and do not look at them.
+pub fn credentials() -> [(&'static str, &'static str); 4] {
+    [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ]
+}

@@ -1,0 +1,225 @@
+//! Child processes that end when their owner does, with all that they started: on drop, and on Ctrl-C.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use crate::workspace;
+
+/// How long a process may take to end in good order.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The ids of all servers that run now: what is left to end when the program is interrupted.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// A server in the background.
+pub struct Server {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts a server in a process group of its own, so that Ctrl-C reaches it through its owner only. Its output goes to a file.
+    pub fn spawn(name: &str, command: &mut Command) -> Result<Self> {
+        let log = workspace::target().join("emulators").join(format!("{name}-{}.log", std::process::id()));
+        fs::create_dir_all(log.with_file_name(""))?;
+        let output = File::create(&log)?;
+        // Held while starting, so that an interrupt cannot fall between start and registration.
+        let mut running = RUNNING.lock().map_err(|_| anyhow::anyhow!("the list of servers is lost"))?;
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot start `{name}`"))?;
+        running.push(child.id());
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// Waits until `ready` answers something, or the server dies, or the time is up.
+    pub fn wait_for<T>(&mut self, limit: Duration, ready: impl Fn() -> Option<T>) -> Result<T> {
+        let started = Instant::now();
+        while started.elapsed() < limit {
+            if let Some(answer) = ready() {
+                return Ok(answer);
+            }
+            self.check()?;
+            thread::sleep(Duration::from_millis(100));
+        }
+        bail!("{} is not ready after {} s; its log is `{}`", self.name, limit.as_secs(), self.log.display())
+    }
+
+    /// Fails if the server has ended, with the end of its log.
+    pub fn check(&mut self) -> Result<()> {
+        let Some(status) = self.child.try_wait()? else { return Ok(()) };
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let tail: Vec<_> = log.lines().rev().take(15).collect();
+        let tail: Vec<_> = tail.into_iter().rev().collect();
+        bail!(
+            "{} ended early ({status}); `{}` closes with:\n{}",
+            self.name,
+            self.log.display(),
+            tail.join("\n")
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(self.child.id());
+        // Reaps it; it is gone already.
+        let _ = self.child.wait();
+        if let Ok(mut running) = RUNNING.lock() {
+            running.retain(|id| *id != self.child.id());
+        }
+    }
+}
+
+/// Ends every server on Ctrl-C, SIGTERM and SIGHUP, then the program.
+pub fn end_servers_on_interrupt() -> Result<()> {
+    ctrlc::set_handler(|| {
+        // The lock is kept: nothing new may start from here on.
+        if let Ok(running) = RUNNING.lock() {
+            running.iter().for_each(|id| end(*id));
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
+/// Asks a server's group to end, waits, then kills what is left, also what has moved to a group of its own (as LocalStack's Java does).
+fn end(id: u32) {
+    let family = family(id);
+    signal_group(id, Signal::TERM);
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE && family.iter().any(|id| is_alive(*id)) {
+        thread::sleep(Duration::from_millis(50));
+    }
+    signal_group(id, Signal::KILL);
+    for id in family {
+        if let Some(pid) = pid(id) {
+            // An error says that it is gone, which is what is wanted.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+fn signal_group(id: u32, signal: Signal) {
+    if let Some(pid) = pid(id) {
+        // An error says that nothing is left of it.
+        let _ = kill_process_group(pid, signal);
+    }
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(id).ok()?)
+}
+
+/// A process and all that descend from it.
+fn family(id: u32) -> Vec<u32> {
+    let parents: HashMap<u32, u32> = processes().map(|process| (process.id, process.parent)).collect();
+    let descends = |mut child: u32| {
+        while let Some(parent) = parents.get(&child) {
+            if *parent == id {
+                return true;
+            }
+            child = *parent;
+        }
+        false
+    };
+    parents.keys().copied().filter(|child| descends(*child)).chain([id]).collect()
+}
+
+fn is_alive(id: u32) -> bool {
+    processes().any(|process| process.id == id && !process.is_zombie)
+}
+
+struct Process {
+    id: u32,
+    parent: u32,
+    is_zombie: bool,
+}
+
+/// All processes of the machine, as `ps` tells, or Linux itself where `ps` is missing (as in slim images).
+fn processes() -> impl Iterator<Item = Process> {
+    let table = match fs::read_dir("/proc") {
+        Ok(entries) => entries
+            .flatten()
+            .filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok())
+            // `12 (any name) S 1 ...`: the name may hold anything, so it is cut out from its last bracket.
+            .filter_map(|stat| Some(format!("{} {}", stat.split_once(" (")?.0, stat.rsplit_once(") ")?.1)))
+            .map(|stat| stat.split(' ').take(3).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Err(_) => output(Command::new("ps").args(["-Ao", "pid=,state=,ppid="])).unwrap_or_default(),
+    };
+    table
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let id = words.next()?.parse().ok()?;
+            let is_zombie = words.next()?.starts_with('Z');
+            Some(Process { id, parent: words.next()?.parse().ok()?, is_zombie })
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// Runs a command to its end; what it says is shown only if it fails.
+pub fn run(command: &mut Command) -> Result<()> {
+    output(command).map(drop)
+}
+
+/// Runs a command to its end and answers what it wrote to stdout.
+pub fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().display().to_string();
+    let done = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{name}`"))?;
+    let stdout = String::from_utf8_lossy(&done.stdout).into_owned();
+    if !done.status.success() {
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        bail!("`{}` failed ({}):\n{}{}", words(command), done.status, stdout, stderr.trim_end());
+    }
+    Ok(stdout)
+}
+
+/// Runs a command to its end in the foreground, its output in full view.
+pub fn show(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run `{}`", words(command)))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", words(command));
+    }
+    Ok(())
+}
+
+/// A command as a person would type it.
+fn words(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(command.get_program());
+    let words: Vec<_> =
+        [name].into_iter().chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}
+
+/// The search path with one folder put first.
+pub fn path_with(first: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = [first.to_owned()].into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).unwrap_or(path)
+}
+
+/// A port of the loopback interface that nothing listens on.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
