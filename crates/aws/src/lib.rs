@@ -1,1 +1,31 @@
-//! Under construction.
+//! The store: DynamoDB, S3, SQS and Secrets Manager as concrete types with the domain's nouns in their signatures,
+//! and the start-up that functions share.
+//!
+//! Besides the functions this is the only crate that names an AWS crate. It decides nothing: what to write is the
+//! domain's answer; here stands how it is written so that nothing is lost or written twice.
+
+mod deployment;
+mod error;
+mod identities;
+mod item;
+mod keys;
+mod ledger;
+mod objects;
+mod profiles;
+mod queues;
+mod secrets;
+mod start;
+mod units;
+
+pub use deployment::Deployment;
+pub use error::Error;
+pub use identities::{Claim, Identities, Reference};
+pub use ledger::{
+    Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Watermark,
+};
+pub use objects::{Object, Objects};
+pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
+pub use queues::{Queue, Queues, Wake};
+pub use secrets::Secrets;
+pub use start::{InForce, Store, logging};
+pub use units::Units;

@@ -1,0 +1,193 @@
+//! The table of identities: which profile an identity links to, and which profiles hold a partner's ID.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, Select};
+use domain::fragment::FragmentKey;
+use domain::identity::{IdentityKey, ProfileId};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::item::{decode, item, key};
+use crate::keys;
+use crate::units::{Meter, Units};
+
+/// The table of identities.
+#[derive(Debug, Clone)]
+pub struct Identities {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    pub(crate) meter: Meter,
+}
+
+/// What became of claiming an identity for a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It links to the profile now, or did before.
+    Held,
+    /// It links to another profile.
+    Taken(ProfileId),
+}
+
+/// One fragment of one profile that holds a partner's ID.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The profile.
+    pub profile: ProfileId,
+    /// The fragment.
+    pub fragment: FragmentKey,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Link {
+    profile: ProfileId,
+    epoch: u32,
+}
+
+impl Identities {
+    /// The profile that an identity links to, read strongly.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn link(&self, identity: &IdentityKey) -> Result<Option<ProfileId>, Error> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(identity.as_str(), keys::LINK)))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::of("read the link of an identity", error))?;
+        self.meter.read(output.consumed_capacity());
+        output.item.map(|item| decode::<Link>(item).map(|link| link.profile)).transpose()
+    }
+
+    /// Links an identity to a profile, unless it links to one already.
+    ///
+    /// # Errors
+    /// Where the table cannot be written or read.
+    pub async fn claim(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<Claim, Error> {
+        let link = Link { profile: profile.clone(), epoch: 0 };
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item(identity.as_str(), keys::LINK, &link)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match result {
+            Ok(output) => {
+                self.meter.write(output.consumed_capacity());
+                Ok(Claim::Held)
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                match self.link(identity).await? {
+                    Some(owner) if owner != *profile => Ok(Claim::Taken(owner)),
+                    Some(_) => Ok(Claim::Held),
+                    None => Err(Error::plain(
+                        "an identity's link went away while it was being claimed: try again",
+                    )),
+                }
+            }
+            Err(error) => Err(Error::of("claim an identity", error)),
+        }
+    }
+
+    /// How many fragments refer to a partner's ID, counted up to a cap.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn count_references(&self, partner_id: &IdentityKey, cap: u16) -> Result<u16, Error> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", AttributeValue::S(partner_id.to_string()))
+            .expression_attribute_values(":sk", AttributeValue::S(keys::REFERENCE.into()))
+            .select(Select::Count)
+            .limit(i32::from(cap))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::of("count the references of a partner ID", error))?;
+        self.meter.read(output.consumed_capacity());
+        Ok(u16::try_from(output.count()).unwrap_or(cap))
+    }
+
+    /// The fragments that refer to a partner's ID. A reference is written before its fragment and deleted after it,
+    /// so that some of these may not hold the ID: whoever reads them looks.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn references(&self, partner_id: &IdentityKey) -> Result<Vec<Reference>, Error> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", AttributeValue::S(partner_id.to_string()))
+            .expression_attribute_values(":sk", AttributeValue::S(keys::REFERENCE.into()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|error| Error::of("read the references of a partner ID", error))?;
+        pages.into_iter().map(decode).collect()
+    }
+
+    /// Notes that a fragment holds a partner's ID.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn refer(&self, partner_id: &IdentityKey, reference: &Reference) -> Result<(), Error> {
+        let output = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item(partner_id.as_str(), reference_key(reference), reference)?))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::of("refer to a partner ID", error))?;
+        self.meter.write(output.consumed_capacity());
+        Ok(())
+    }
+
+    /// Notes that a fragment does not hold a partner's ID any more.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn forget(&self, partner_id: &IdentityKey, reference: &Reference) -> Result<(), Error> {
+        let output = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(partner_id.as_str(), reference_key(reference))))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::of("forget a reference of a partner ID", error))?;
+        self.meter.write(output.consumed_capacity());
+        Ok(())
+    }
+
+    /// The capacity units that calls consumed since the last asking.
+    pub fn take_units(&self) -> Units {
+        self.meter.take()
+    }
+}
+
+fn reference_key(reference: &Reference) -> String {
+    format!("{}{}#{}", keys::REFERENCE, reference.profile, reference.fragment)
+}

@@ -1,0 +1,48 @@
+//! The keys of items: the one place that knows how they are written.
+
+use domain::fragment::FragmentKey;
+use domain::name::{DataflowName, DatasetName};
+
+pub(crate) const GRAPH: &str = "G";
+pub(crate) const BATCH_MEMBERSHIPS: &str = "M#batch";
+pub(crate) const LINK: &str = "L";
+pub(crate) const FRAGMENT: &str = "F#";
+pub(crate) const DELIVERY: &str = "D#";
+pub(crate) const REFERENCE: &str = "R#";
+
+pub(crate) fn fragment(key: &FragmentKey) -> String {
+    format!("{FRAGMENT}{key}")
+}
+
+pub(crate) fn delivery(dataflow: &DataflowName) -> String {
+    format!("{DELIVERY}{dataflow}")
+}
+
+/// The partition of a dataset's batches. Batches of objects that no dataset claims share one.
+pub(crate) fn dataset(name: Option<&DatasetName>) -> String {
+    format!("dataset#{}", name.map_or("", DatasetName::as_str))
+}
+
+pub(crate) fn batch(number: u64) -> String {
+    format!("batch#{number:012}")
+}
+
+pub(crate) fn chunk(number: u32) -> String {
+    format!("chunk#{number:06}")
+}
+
+pub(crate) fn waiting(time: jiff::Timestamp, number: u64) -> String {
+    format!("waiting#{:015}#{number:012}", time.as_millisecond().max(0))
+}
+
+pub(crate) fn run(id: &str) -> String {
+    format!("run#{id}")
+}
+
+pub(crate) fn slice(number: u32) -> String {
+    format!("slice#{number:06}")
+}
+
+pub(crate) fn dataflow(name: &DataflowName) -> String {
+    format!("dataflow#{name}")
+}

@@ -1,0 +1,110 @@
+//! The ledger: what was done, and what is under way. Batches and their chunks, runs and their slices, the catalogue in
+//! force, refusals.
+
+mod batches;
+mod catalogue;
+mod lease;
+mod refusals;
+mod runs;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::de::DeserializeOwned;
+
+pub use batches::{Chunk, ChunkKey, Progress};
+pub use catalogue::{Applied, Moved};
+pub use lease::{Lease, Watermark};
+pub use refusals::RefusalRecord;
+pub use runs::{Run, Slice, SliceKey};
+
+use crate::Error;
+use crate::item::{Item, decode, key};
+
+/// The table of the ledger.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+}
+
+impl Ledger {
+    async fn get<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<T>, Error> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(pk, sk)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::of("read the ledger", error))?;
+        output.item.map(decode).transpose()
+    }
+
+    /// The items of a partition whose sort keys begin with a text, in the order of their keys.
+    async fn list<T: DeserializeOwned>(&self, pk: &str, prefix: &str) -> Result<Vec<T>, Error> {
+        self.list_items(pk, prefix).await?.into_iter().map(decode).collect()
+    }
+
+    async fn list_items(&self, pk: &str, prefix: &str) -> Result<Vec<Item>, Error> {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.into()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.into()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|error| Error::of("read the ledger", error))
+    }
+
+    async fn put(&self, item: Item) -> Result<(), Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map_err(|error| Error::of("write the ledger", error))?;
+        Ok(())
+    }
+
+    /// Puts an item unless one of its key is there. Says whether it was put.
+    async fn put_new(&self, item: Item) -> Result<bool, Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        unless_refused(
+            put.condition_expression("attribute_not_exists(pk)").send().await,
+            PutItemError::is_conditional_check_failed_exception,
+        )
+    }
+
+    fn update(&self, pk: &str, sk: &str) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).set_key(Some(key(pk, sk)))
+    }
+
+    /// Makes a conditional update. Says whether its condition held.
+    async fn update_if(&self, update: UpdateItemFluentBuilder) -> Result<bool, Error> {
+        unless_refused(update.send().await, UpdateItemError::is_conditional_check_failed_exception)
+    }
+
+    async fn delete(&self, pk: &str, sk: &str) -> Result<(), Error> {
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key(pk, sk)));
+        delete.send().await.map_err(|error| Error::of("delete from the ledger", error))?;
+        Ok(())
+    }
+}
+
+/// Whether a conditional write went through.
+fn unless_refused<T, E>(result: Result<T, SdkError<E>>, refused: impl Fn(&E) -> bool) -> Result<bool, Error>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(refused) => Ok(false),
+        Err(error) => Err(Error::of("write the ledger", error)),
+    }
+}

@@ -1,0 +1,74 @@
+//! Refusals, kept, and what a dataflow's vendor knows of it.
+
+use domain::name::DataflowName;
+use domain::refusal::Refusal;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Ledger;
+use crate::item::item;
+use crate::{Error, keys};
+
+/// A refusal as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefusalRecord {
+    /// The sequence of the catalogue under which it was refused first.
+    pub sequence: u64,
+    /// When it was refused first.
+    pub at: Timestamp,
+    /// Whether at apply or at delivery.
+    pub during: String,
+    /// The refusal.
+    pub refusal: Refusal,
+}
+
+#[derive(Serialize, Deserialize)]
+struct VendorAudience {
+    id: String,
+}
+
+impl Ledger {
+    /// Keeps a refusal. The same refusal under the same catalogue is kept once.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn keep_refusal(&self, record: &RefusalRecord) -> Result<(), Error> {
+        let content =
+            serde_json::to_vec(&record.refusal).map_err(|error| Error::of("write a refusal", error))?;
+        let digest = hex::encode(Sha256::digest(content));
+        let sk = format!(
+            "refusal#{:012}#{}#{}",
+            record.sequence,
+            record.during,
+            digest.get(..16).unwrap_or_default()
+        );
+        self.put_new(item(keys::dataflow(&record.refusal.dataflow), sk, record)?).await?;
+        Ok(())
+    }
+
+    /// The refusals of a dataflow, oldest first.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn refusals(&self, dataflow: &DataflowName) -> Result<Vec<RefusalRecord>, Error> {
+        self.list(&keys::dataflow(dataflow), "refusal#").await
+    }
+
+    /// The vendor's id of a dataflow's audience, where it was ensured before.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn vendor_audience(&self, dataflow: &DataflowName) -> Result<Option<String>, Error> {
+        let kept: Option<VendorAudience> = self.get(&keys::dataflow(dataflow), "audience").await?;
+        Ok(kept.map(|kept| kept.id))
+    }
+
+    /// Keeps the vendor's id of a dataflow's audience.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn keep_vendor_audience(&self, dataflow: &DataflowName, id: &str) -> Result<(), Error> {
+        self.put(item(keys::dataflow(dataflow), "audience", &VendorAudience { id: id.to_owned() })?).await
+    }
+}

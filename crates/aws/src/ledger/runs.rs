@@ -1,0 +1,134 @@
+//! Runs of evaluation and their slices.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::name::{AudienceName, DataflowName};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Ledger;
+use crate::item::item;
+use crate::profiles::ScanPosition;
+use crate::units::Units;
+use crate::{Error, keys};
+
+/// One evaluation of all audiences over all profiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// Why it was started: `schedule`, or who asked.
+    pub reason: String,
+    /// When it was started.
+    pub started: Timestamp,
+    /// The sequence of the catalogue that was in force then.
+    pub sequence: u64,
+    /// How many slices it has.
+    pub slices: u32,
+}
+
+/// Which slice of which run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceKey {
+    /// The run.
+    pub run: String,
+    /// The slice's number, from 0.
+    pub slice: u32,
+}
+
+/// One segment of a run's scan: how far it is, and what it has found so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Slice {
+    /// Goes up by one with every checkpoint; a checkpoint is written on condition of the version that was read.
+    pub version: u64,
+    /// Where the scan goes on; nothing at its beginning and at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<ScanPosition>,
+    /// Whether the scan is at its end.
+    pub done: bool,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Profiles seen.
+    pub profiles: u64,
+    /// Profiles whose memberships have changed.
+    pub changed: u64,
+    /// Members of each audience.
+    pub realized: BTreeMap<AudienceName, u64>,
+    /// Those who left each audience in this run.
+    pub exited: BTreeMap<AudienceName, u64>,
+    /// Delivery states that were marked, by dataflow.
+    pub marked: BTreeMap<DataflowName, u64>,
+    /// Profiles of which something stands at the destination, by dataflow.
+    pub sent: BTreeMap<DataflowName, u64>,
+    /// Calls whose fate is unknown, by dataflow.
+    pub unknown: BTreeMap<DataflowName, u64>,
+    /// What it cost.
+    pub units: Units,
+}
+
+const RUNS: &str = "runs";
+
+impl Ledger {
+    /// Writes a run and its slices. Says whether it is new.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn open_run(&self, run: &Run) -> Result<bool, Error> {
+        // Slices first: whoever sees the run sees its slices.
+        for slice in 0..run.slices {
+            self.put_new(item(keys::run(&run.id), keys::slice(slice), &Slice::default())?).await?;
+        }
+        self.put_new(item(RUNS, run.id.as_str(), run)?).await
+    }
+
+    /// A run.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn run(&self, id: &str) -> Result<Option<Run>, Error> {
+        self.get(RUNS, id).await
+    }
+
+    /// Every run, oldest first.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn runs(&self) -> Result<Vec<Run>, Error> {
+        self.list(RUNS, "").await
+    }
+
+    /// The slices of a run: the sums of what they found are the run's.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn slices(&self, run: &str) -> Result<Vec<Slice>, Error> {
+        self.list(&keys::run(run), "slice#").await
+    }
+
+    /// A slice, read strongly.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn slice(&self, key: &SliceKey) -> Result<Option<Slice>, Error> {
+        self.get(&keys::run(&key.run), &keys::slice(key.slice)).await
+    }
+
+    /// Writes a slice's checkpoint, on condition of the version that was read. Says whether it was written.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn checkpoint(&self, key: &SliceKey, slice: &Slice, read: u64) -> Result<bool, Error> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item(keys::run(&key.run), keys::slice(key.slice), slice)?))
+            .condition_expression("#version = :read")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":read", AttributeValue::N(read.to_string()));
+        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())
+    }
+}

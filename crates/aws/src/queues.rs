@@ -1,0 +1,84 @@
+//! Queues: how steps hand work to each other. Messages name what to look at; they carry no personal data.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::name::DataflowName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The queues.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    pub(crate) client: Client,
+    pub(crate) chunks: String,
+    pub(crate) slices: String,
+    pub(crate) wakes: String,
+}
+
+/// Which queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Checked batches and their chunks.
+    Chunks,
+    /// Runs and slices of evaluation.
+    Slices,
+}
+
+/// Wakes the worker of a dataflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wake {
+    /// The dataflow.
+    pub wake: DataflowName,
+}
+
+/// The most messages that one call may send.
+const MOST_MESSAGES: usize = 10;
+
+impl Queues {
+    /// Sends messages to a queue.
+    ///
+    /// # Errors
+    /// Where not all of them were taken.
+    pub async fn send<M: Serialize>(&self, queue: Queue, messages: &[M]) -> Result<(), Error> {
+        let url = match queue {
+            Queue::Chunks => &self.chunks,
+            Queue::Slices => &self.slices,
+        };
+        for group in messages.chunks(MOST_MESSAGES) {
+            let mut batch = self.client.send_message_batch().queue_url(url);
+            for (index, message) in group.iter().enumerate() {
+                let body =
+                    serde_json::to_string(message).map_err(|error| Error::of("write a message", error))?;
+                let entry =
+                    SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build();
+                batch = batch.entries(entry.map_err(|error| Error::of("write a message", error))?);
+            }
+            let output = batch.send().await.map_err(|error| Error::of("send messages", error))?;
+            if let Some(failed) = output.failed().first() {
+                return Err(Error::plain(format!("could not send a message: {}", failed.code())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes the worker of a dataflow, once in ten seconds however often it is asked. The queue delays it by at least
+    /// as long, so that a wake-up never comes before what it is about.
+    ///
+    /// # Errors
+    /// Where the message was not taken.
+    pub async fn wake(&self, dataflow: &DataflowName, now: Timestamp) -> Result<(), Error> {
+        let body = serde_json::to_string(&Wake { wake: dataflow.clone() });
+        self.client
+            .send_message()
+            .queue_url(&self.wakes)
+            .message_body(body.map_err(|error| Error::of("write a message", error))?)
+            .message_group_id(dataflow.as_str())
+            .message_deduplication_id(format!("{dataflow}-{}", now.as_second().div_euclid(10)))
+            .send()
+            .await
+            .map_err(|error| Error::of("wake a dataflow", error))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Secrets: the identity secret and the credentials of destinations.
+
+use aws_sdk_secretsmanager::Client;
+use domain::identity::Keyring;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::Error;
+
+/// The secrets of a deployment.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    pub(crate) client: Client,
+    pub(crate) prefix: String,
+}
+
+#[derive(Deserialize)]
+struct IdentitySecret {
+    version: u32,
+    secret: SecretString,
+}
+
+impl Secrets {
+    /// The keyring of the deployment: of the secret `<prefix>identity-key`, `{"version": 1, "secret": "..."}`.
+    ///
+    /// # Errors
+    /// Where the secret cannot be read, or is not of that form.
+    pub async fn keyring(&self) -> Result<Keyring, Error> {
+        let name = "identity-key";
+        let text = self.read(name).await?;
+        // The error of the parser could quote the secret: it is left out.
+        let secret: IdentitySecret = serde_json::from_str(text.expose_secret()).map_err(|_| {
+            Error::plain(format!(
+                "secret `{}{name}` is not of the form {{\"version\": 1, \"secret\": \"...\"}}",
+                self.prefix
+            ))
+        })?;
+        Keyring::new(secret.version, secret.secret.expose_secret().as_bytes())
+            .map_err(|error| Error::of("use the identity secret", error))
+    }
+
+    /// The credentials of a destination: the secret `<prefix>destinations/<name>`.
+    ///
+    /// # Errors
+    /// Where the secret cannot be read.
+    pub async fn destination(&self, name: &str) -> Result<SecretString, Error> {
+        self.read(&format!("destinations/{name}")).await
+    }
+
+    async fn read(&self, name: &str) -> Result<SecretString, Error> {
+        let name = format!("{}{name}", self.prefix);
+        let output = self.client.get_secret_value().secret_id(&name).send().await;
+        let output = output.map_err(|error| Error::of(&format!("read secret `{name}`"), error))?;
+        let text =
+            output.secret_string.ok_or_else(|| Error::plain(format!("secret `{name}` holds no text")))?;
+        Ok(SecretString::from(text))
+    }
+}
