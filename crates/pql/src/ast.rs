@@ -1,0 +1,319 @@
+//! The syntax tree, and its canonical text.
+
+use std::fmt;
+
+use crate::error::Span;
+
+/// A part of an expression, and where it stands.
+///
+/// Two nodes are equal if they mean the same, wherever they stand.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) kind: NodeKind,
+    pub(crate) span: Span,
+    /// How many nodes lie on the longest way down, this one included.
+    pub(crate) height: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum NodeKind {
+    Literal(Literal),
+    /// `["a", "b"]`, or the parenthesised list after `in`.
+    List(Vec<Node>),
+    /// A bare name: a variable, or a field of the profile.
+    Name(String),
+    /// `$1`.
+    Parameter(u32),
+    /// `of.name`.
+    Member {
+        of: Box<Node>,
+        name: Word,
+    },
+    /// `function(arguments)` or `receiver.function(arguments)`.
+    Call {
+        receiver: Option<Box<Node>>,
+        function: Word,
+        arguments: Vec<Node>,
+    },
+    Negate(Box<Node>),
+    Not(Box<Node>),
+    /// Two operands or more. Chains are flat, so that a long audience is no deep tree.
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Binary {
+        operator: Operator,
+        left: Box<Node>,
+        right: Box<Node>,
+    },
+    /// `(parameters) => body`.
+    Lambda {
+        parameters: Vec<Word>,
+        body: Box<Node>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Literal {
+    Boolean(bool),
+    Integer(i64),
+    Double(f64),
+    Text(String),
+}
+
+/// A name inside a node, with a place of its own for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Like,
+    Matches,
+    In,
+    NotIn,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+impl Operator {
+    pub(crate) const COMPARISONS: [Operator; 10] = [
+        Operator::Equal,
+        Operator::Unequal,
+        Operator::Less,
+        Operator::LessOrEqual,
+        Operator::Greater,
+        Operator::GreaterOrEqual,
+        Operator::Like,
+        Operator::Matches,
+        Operator::In,
+        Operator::NotIn,
+    ];
+    pub(crate) const SUMS: [Operator; 2] = [Operator::Add, Operator::Subtract];
+    pub(crate) const PRODUCTS: [Operator; 3] = [Operator::Multiply, Operator::Divide, Operator::Remainder];
+
+    /// The operator as it is written.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Operator::Equal => "=",
+            Operator::Unequal => "!=",
+            Operator::Less => "<",
+            Operator::LessOrEqual => "<=",
+            Operator::Greater => ">",
+            Operator::GreaterOrEqual => ">=",
+            Operator::Like => "like",
+            Operator::Matches => "matches",
+            Operator::In => "in",
+            Operator::NotIn => "notIn",
+            Operator::Add => "+",
+            Operator::Subtract => "-",
+            Operator::Multiply => "*",
+            Operator::Divide => "/",
+            Operator::Remainder => "%",
+        }
+    }
+
+    fn power(self) -> Power {
+        match self {
+            Operator::Add | Operator::Subtract => Power::Sum,
+            Operator::Multiply | Operator::Divide | Operator::Remainder => Power::Product,
+            _ => Power::Comparison,
+        }
+    }
+}
+
+/// How tightly a node's syntax holds together, the loosest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Power {
+    Lambda,
+    Or,
+    And,
+    Not,
+    Comparison,
+    Sum,
+    Product,
+    Unary,
+    Postfix,
+}
+
+impl Node {
+    pub(crate) fn new(kind: NodeKind, span: Span) -> Node {
+        let height = 1 + kind.children().map(|child| child.height).max().unwrap_or(0);
+        Node { kind, span, height }
+    }
+
+    fn power(&self) -> Power {
+        match &self.kind {
+            NodeKind::Lambda { .. } => Power::Lambda,
+            NodeKind::Or(_) => Power::Or,
+            NodeKind::And(_) => Power::And,
+            NodeKind::Not(_) => Power::Not,
+            NodeKind::Binary { operator, .. } => operator.power(),
+            NodeKind::Negate(_) => Power::Unary,
+            _ => Power::Postfix,
+        }
+    }
+
+    fn begins_with_number(&self) -> bool {
+        match &self.kind {
+            NodeKind::Literal(literal) => matches!(literal, Literal::Integer(_) | Literal::Double(_)),
+            NodeKind::Member { of: first, .. } | NodeKind::Call { receiver: Some(first), .. } => {
+                first.begins_with_number()
+            }
+            _ => false,
+        }
+    }
+
+    /// This node where at least `least` is wanted: in parentheses, if it holds together less tightly.
+    fn within(&self, least: Power) -> Within<'_> {
+        Within { node: self, parenthesised: self.power() < least }
+    }
+}
+
+impl NodeKind {
+    fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
+        match self {
+            NodeKind::Literal(_) | NodeKind::Name(_) | NodeKind::Parameter(_) => Box::new(std::iter::empty()),
+            NodeKind::List(nodes) | NodeKind::And(nodes) | NodeKind::Or(nodes) => Box::new(nodes.iter()),
+            NodeKind::Call { receiver, arguments, .. } => {
+                Box::new(receiver.iter().map(|receiver| &**receiver).chain(arguments))
+            }
+            NodeKind::Binary { left, right, .. } => Box::new([&**left, &**right].into_iter()),
+            NodeKind::Member { of: node, .. }
+            | NodeKind::Negate(node)
+            | NodeKind::Not(node)
+            | NodeKind::Lambda { body: node, .. } => Box::new(std::iter::once(&**node)),
+        }
+    }
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Node) -> bool {
+        self.kind == other.kind
+    }
+}
+
+impl PartialEq for Word {
+    fn eq(&self, other: &Word) -> bool {
+        self.text == other.text
+    }
+}
+
+struct Within<'a> {
+    node: &'a Node,
+    parenthesised: bool,
+}
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.parenthesised { write!(formatter, "({})", self.node) } else { self.node.fmt(formatter) }
+    }
+}
+
+/// The canonical text: single spaces, double quotes, and only the parentheses that are needed.
+impl fmt::Display for Node {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            NodeKind::Literal(literal) => literal.fmt(formatter),
+            NodeKind::List(items) => {
+                formatter.write_str("[")?;
+                separated(formatter, items, ", ", Power::Lambda)?;
+                formatter.write_str("]")
+            }
+            NodeKind::Name(name) => formatter.write_str(name),
+            NodeKind::Parameter(position) => write!(formatter, "${position}"),
+            NodeKind::Member { of, name } => write!(formatter, "{}.{name}", of.within(Power::Postfix)),
+            NodeKind::Call { receiver, function, arguments } => {
+                if let Some(receiver) = receiver {
+                    write!(formatter, "{}.", receiver.within(Power::Postfix))?;
+                }
+                write!(formatter, "{function}(")?;
+                separated(formatter, arguments, ", ", Power::Lambda)?;
+                formatter.write_str(")")
+            }
+            // Without parentheses, minus and a number would be one literal.
+            NodeKind::Negate(operand) if operand.begins_with_number() => write!(formatter, "-({operand})"),
+            NodeKind::Negate(operand) => write!(formatter, "-{}", operand.within(Power::Unary)),
+            NodeKind::Not(operand) => write!(formatter, "not {}", operand.within(Power::Not)),
+            NodeKind::And(operands) => separated(formatter, operands, " and ", Power::Not),
+            NodeKind::Or(operands) => separated(formatter, operands, " or ", Power::And),
+            NodeKind::Binary { operator, left, right } => {
+                let (least_left, least_right) = match operator.power() {
+                    Power::Sum => (Power::Sum, Power::Product),
+                    Power::Product => (Power::Product, Power::Unary),
+                    _ => (Power::Sum, Power::Sum),
+                };
+                write!(
+                    formatter,
+                    "{} {} {}",
+                    left.within(least_left),
+                    operator.symbol(),
+                    right.within(least_right)
+                )
+            }
+            NodeKind::Lambda { parameters, body } => {
+                let parameters: Vec<&str> = parameters.iter().map(|word| word.text.as_str()).collect();
+                write!(formatter, "({}) => {body}", parameters.join(", "))
+            }
+        }
+    }
+}
+
+fn separated(
+    formatter: &mut fmt::Formatter<'_>,
+    nodes: &[Node],
+    separator: &str,
+    least: Power,
+) -> fmt::Result {
+    for (index, node) in nodes.iter().enumerate() {
+        if index > 0 {
+            formatter.write_str(separator)?;
+        }
+        write!(formatter, "{}", node.within(least))?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Literal::Boolean(boolean) => boolean.fmt(formatter),
+            Literal::Integer(number) => number.fmt(formatter),
+            // Debug, unlike Display, keeps a sign of being no integer: `1.0`, `1e300`.
+            Literal::Double(number) => write!(formatter, "{number:?}"),
+            Literal::Text(text) => {
+                formatter.write_str("\"")?;
+                for each in text.chars() {
+                    match each {
+                        '"' => formatter.write_str("\\\"")?,
+                        '\\' => formatter.write_str("\\\\")?,
+                        '\n' => formatter.write_str("\\n")?,
+                        '\r' => formatter.write_str("\\r")?,
+                        '\t' => formatter.write_str("\\t")?,
+                        control if control.is_control() => {
+                            write!(formatter, "\\u{:04x}", u32::from(control))?
+                        }
+                        plain => write!(formatter, "{plain}")?,
+                    }
+                }
+                formatter.write_str("\"")
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What an expression compiles to, and its evaluation: names are steps, types are known, patterns are built.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use domain::value::{FieldPath, Object, Value};
+use jiff::tz::Offset;
+use jiff::{Timestamp, civil};
+use regex::Regex;
+
+use crate::ast::Operator;
+use crate::datum::Datum;
+use crate::text::TextTest;
+
+/// An expression that is ready to be evaluated, for any number of profiles.
+#[derive(Debug, Clone)]
+pub struct Predicate {
+    pub(crate) condition: Arc<Condition>,
+}
+
+/// What a predicate is evaluated on.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The profile's merged attributes.
+    pub attributes: &'a Object,
+    /// Whether the profile is a member of the audience of an id.
+    pub audiences: &'a dyn Fn(&str) -> bool,
+    /// The instant of evaluation, one and the same for a whole run.
+    pub now: Timestamp,
+}
+
+impl Predicate {
+    /// Whether the profile belongs to the audience.
+    pub fn evaluate(&self, context: &Context<'_>) -> bool {
+        self.condition.evaluate(context)
+    }
+}
+
+/// Something that holds or does not: nothing is null in boolean position.
+#[derive(Debug)]
+pub(crate) enum Condition {
+    Constant(bool),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    /// A term in boolean position.
+    Holds(Term),
+    /// Whether there is no value, if `wanted`, or one, if not.
+    IsNull {
+        term: Term,
+        wanted: bool,
+    },
+    /// Whether the test answers what is wanted. It answers neither where an operand is null.
+    Test {
+        test: Test,
+        wanted: bool,
+    },
+    InSegment(String),
+}
+
+/// A question on values that are not null.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Equal(Term, Term),
+    Ordered { left: Term, operator: Operator, right: Term },
+    Text { test: TextTest, ignore_case: bool, subject: Term, argument: Term },
+    Found { pattern: Regex, subject: Term },
+    Among { item: Term, array: Term },
+    Overlap(Term, Term),
+    Subset { part: Term, whole: Term },
+}
+
+/// Something that has a value, or is null.
+#[derive(Debug)]
+pub(crate) enum Term {
+    Constant(Value),
+    Instant(Timestamp),
+    Field(Path),
+    List(Vec<Term>),
+    Condition(Box<Condition>),
+    /// The instant that a date or a date-time stands for.
+    Time(Box<Term>),
+    Negate(Box<Term>),
+    Arithmetic {
+        operator: Operator,
+        left: Box<Term>,
+        right: Box<Term>,
+    },
+    /// How many items an array has; none, where it is null.
+    Count(Box<Term>),
+    /// A part of a date; of the instant of evaluation, where there is none.
+    Calendar {
+        part: CalendarPart,
+        of: Option<Box<Term>>,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CalendarPart {
+    Year,
+    Month,
+    Day,
+}
+
+/// A field's place, taken apart once.
+#[derive(Debug)]
+pub(crate) struct Path {
+    parents: Box<[Box<str>]>,
+    name: Box<str>,
+}
+
+impl Condition {
+    pub(crate) fn evaluate(&self, context: &Context<'_>) -> bool {
+        match self {
+            Condition::Constant(constant) => *constant,
+            Condition::All(conditions) => conditions.iter().all(|condition| condition.evaluate(context)),
+            Condition::Any(conditions) => conditions.iter().any(|condition| condition.evaluate(context)),
+            Condition::Not(condition) => !condition.evaluate(context),
+            Condition::Holds(term) => term.evaluate(context).is_some_and(Datum::holds),
+            Condition::IsNull { term, wanted } => term.evaluate(context).is_none() == *wanted,
+            Condition::Test { test, wanted } => test.answer(context) == Some(*wanted),
+            Condition::InSegment(id) => (context.audiences)(id),
+        }
+    }
+}
+
+impl Test {
+    /// The answer, where no operand is null.
+    fn answer(&self, context: &Context<'_>) -> Option<bool> {
+        match self {
+            Test::Equal(left, right) => {
+                Some(left.evaluate(context)?.equals(right.evaluate(context)?, context))
+            }
+            Test::Ordered { left, operator, right } => {
+                let order = left.evaluate(context)?.compare(right.evaluate(context)?)?;
+                Some(match operator {
+                    Operator::Less => order == Ordering::Less,
+                    Operator::LessOrEqual => order != Ordering::Greater,
+                    Operator::Greater => order == Ordering::Greater,
+                    _ => order != Ordering::Less,
+                })
+            }
+            Test::Text { test, ignore_case, subject, argument } => {
+                let (subject, argument) =
+                    (subject.evaluate(context)?.text()?, argument.evaluate(context)?.text()?);
+                Some(test.passes(subject, argument, *ignore_case))
+            }
+            Test::Found { pattern, subject } => Some(pattern.is_match(subject.evaluate(context)?.text()?)),
+            Test::Among { item, array } => {
+                item.evaluate(context)?.is_among(array.evaluate(context)?, context)
+            }
+            Test::Overlap(left, right) => {
+                let (left, right) = (left.evaluate(context)?, right.evaluate(context)?);
+                right.count()?;
+                left.any(context, &mut |item| item.is_among(right, context) == Some(true))
+            }
+            Test::Subset { part, whole } => {
+                let (part, whole) = (part.evaluate(context)?, whole.evaluate(context)?);
+                whole.count()?;
+                Some(!part.any(context, &mut |item| item.is_among(whole, context) == Some(false))?)
+            }
+        }
+    }
+}
+
+impl Term {
+    /// The value, or nothing if it is null.
+    pub(crate) fn evaluate<'a>(&'a self, context: &Context<'a>) -> Option<Datum<'a>> {
+        match self {
+            Term::Constant(value) => Some(value.into()),
+            Term::Instant(instant) => Some(Datum::Time(*instant)),
+            Term::Field(path) => path.follow(context.attributes).map(Datum::from),
+            Term::List(items) => Some(Datum::Terms(items)),
+            Term::Condition(condition) => Some(Datum::Boolean(condition.evaluate(context))),
+            Term::Time(term) => term.evaluate(context)?.time().map(Datum::Time),
+            Term::Negate(term) => negate(term.evaluate(context)?),
+            Term::Arithmetic { operator, left, right } => {
+                calculate(*operator, left.evaluate(context)?, right.evaluate(context)?)
+            }
+            Term::Count(array) => {
+                let count = array.evaluate(context).and_then(Datum::count).unwrap_or(0);
+                i64::try_from(count).ok().map(Datum::Integer)
+            }
+            Term::Calendar { part, of: None } => Some(part.of(context.now)),
+            Term::Calendar { part, of: Some(term) } => Some(part.of(term.evaluate(context)?.time()?)),
+        }
+    }
+}
+
+impl CalendarPart {
+    fn of<'a>(self, instant: Timestamp) -> Datum<'a> {
+        let date: civil::DateTime = Offset::UTC.to_datetime(instant);
+        Datum::Integer(match self {
+            CalendarPart::Year => date.year().into(),
+            CalendarPart::Month => date.month().into(),
+            CalendarPart::Day => date.day().into(),
+        })
+    }
+}
+
+impl Path {
+    fn follow<'a>(&self, attributes: &'a Object) -> Option<&'a Value> {
+        let parent = self.parents.iter().try_fold(attributes, |object, step| match object.get(&**step) {
+            Some(Value::Object(members)) => Some(members),
+            _ => None,
+        });
+        parent?.get(&*self.name)
+    }
+}
+
+impl From<&FieldPath> for Path {
+    fn from(path: &FieldPath) -> Path {
+        let mut parents: Vec<Box<str>> = path.steps().map(Box::from).collect();
+        let name = parents.pop().unwrap_or_default();
+        Path { parents: parents.into(), name }
+    }
+}
+
+fn negate(operand: Datum<'_>) -> Option<Datum<'_>> {
+    match operand {
+        Datum::Integer(number) => {
+            Some(number.checked_neg().map_or(Datum::Double(-(number as f64)), Datum::Integer))
+        }
+        Datum::Double(number) => Some(Datum::Double(-number)),
+        _ => None,
+    }
+}
+
+/// Integers stay integers as long as they can; a result that is no finite number is null.
+fn calculate<'a>(operator: Operator, left: Datum<'a>, right: Datum<'a>) -> Option<Datum<'a>> {
+    if let (Datum::Integer(left), Datum::Integer(right)) = (left, right) {
+        let exact = match operator {
+            Operator::Add => left.checked_add(right),
+            Operator::Subtract => left.checked_sub(right),
+            Operator::Multiply => left.checked_mul(right),
+            Operator::Remainder => left.checked_rem(right),
+            _ => None,
+        };
+        if let Some(exact) = exact {
+            return Some(Datum::Integer(exact));
+        }
+    }
+    let (left, right) = (double(left)?, double(right)?);
+    let result = match operator {
+        Operator::Add => left + right,
+        Operator::Subtract => left - right,
+        Operator::Multiply => left * right,
+        Operator::Divide => left / right,
+        _ => left % right,
+    };
+    result.is_finite().then_some(Datum::Double(result))
+}
+
+fn double(number: Datum<'_>) -> Option<f64> {
+    match number {
+        Datum::Integer(number) => Some(number as f64),
+        Datum::Double(number) => Some(number),
+        _ => None,
+    }
+}

@@ -1,0 +1,160 @@
+//! Questions on text: parts of it with or without regard to case, and patterns.
+
+use regex::{Regex, RegexBuilder};
+
+/// What the string functions ask, the positive of each pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextTest {
+    StartsWith,
+    EndsWith,
+    Contains,
+    Equals,
+}
+
+impl TextTest {
+    pub(crate) fn passes(self, subject: &str, argument: &str, ignore_case: bool) -> bool {
+        match (self, ignore_case) {
+            (TextTest::StartsWith, false) => subject.starts_with(argument),
+            (TextTest::EndsWith, false) => subject.ends_with(argument),
+            (TextTest::Contains, false) => subject.contains(argument),
+            (TextTest::Equals, false) => subject == argument,
+            (TextTest::StartsWith, true) => begins(folded(subject), folded(argument)),
+            (TextTest::EndsWith, true) => begins(folded(subject).rev(), folded(argument).rev()),
+            // The only allocation of an evaluation: searching in linear time wants both in one piece.
+            (TextTest::Contains, true) => {
+                folded(subject).collect::<String>().contains(&folded(argument).collect::<String>())
+            }
+            (TextTest::Equals, true) => folded(subject).eq(folded(argument)),
+        }
+    }
+}
+
+fn begins(mut subject: impl Iterator<Item = char>, mut argument: impl Iterator<Item = char>) -> bool {
+    argument.all(|each| subject.next() == Some(each))
+}
+
+/// The characters without their case: upper, then lower, one for one, as Java's `equalsIgnoreCase` does.
+fn folded(text: &str) -> impl DoubleEndedIterator<Item = char> {
+    text.chars().map(|each| if each.is_ascii() { each.to_ascii_lowercase() } else { lower(upper(each)) })
+}
+
+fn upper(each: char) -> char {
+    single(each.to_uppercase()).unwrap_or(each)
+}
+
+fn lower(each: char) -> char {
+    single(each.to_lowercase()).unwrap_or(each)
+}
+
+fn single(mut mapped: impl Iterator<Item = char>) -> Option<char> {
+    let first = mapped.next();
+    if mapped.next().is_none() { first } else { None }
+}
+
+/// The pattern of `like`: `%` is any text, `_` is one character, and both together are the whole text.
+pub(crate) fn like(pattern: &str) -> Result<Regex, String> {
+    let mut expression = String::from(r"(?s)\A");
+    let mut buffer = [0; 4];
+    for each in pattern.chars() {
+        match each {
+            '%' => expression.push_str(".*"),
+            '_' => expression.push('.'),
+            plain => expression.push_str(&regex::escape(plain.encode_utf8(&mut buffer))),
+        }
+    }
+    expression.push_str(r"\z");
+    build(&expression)
+}
+
+/// The pattern of `matches`: a Java regular expression, found anywhere.
+///
+/// The engine runs in linear time, and so has no look-around and no back-references.
+/// Where it would read a pattern otherwise than Java does, the pattern is rewritten or refused.
+pub(crate) fn java(pattern: &str) -> Result<Regex, String> {
+    build(&rewritten(pattern)?)
+}
+
+fn build(expression: &str) -> Result<Regex, String> {
+    /// Bounds what one pattern may take, compiled and while it runs.
+    const MOST_BYTES: usize = 1 << 20;
+    RegexBuilder::new(expression)
+        .size_limit(MOST_BYTES)
+        .dfa_size_limit(MOST_BYTES)
+        .nest_limit(64)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "it is too large once it is compiled".to_owned(),
+            // The last line of a syntax error says what is wrong; those before it draw a picture of where.
+            other => {
+                let message = other.to_string();
+                let last = message.lines().last().unwrap_or_default();
+                last.strip_prefix("error: ").unwrap_or(last).to_owned()
+            }
+        })
+}
+
+/// Where Java and the engine read one syntax in two ways, the syntax that the engine reads as Java does.
+fn rewritten(pattern: &str) -> Result<String, String> {
+    let mut expression = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    let mut classes = 0_usize;
+    while let Some(each) = rest.chars().next() {
+        rest = rest.get(each.len_utf8()..).unwrap_or_default();
+        match each {
+            '\\' => rest = escape(rest, &mut expression),
+            '[' => {
+                classes += 1;
+                expression.push('[');
+            }
+            ']' => {
+                classes = classes.saturating_sub(1);
+                expression.push(']');
+            }
+            // The engine's class operators beside `&&` are plain characters in Java.
+            '-' | '~' if classes > 0 && rest.starts_with(each) => expression.extend(['\\', each]),
+            '*' | '+' | '?' | '}' if classes == 0 && rest.starts_with('+') => {
+                return Err(format!("possessive quantifier `{each}+` is not supported"));
+            }
+            '(' if classes == 0 => {
+                refuse_flags(rest)?;
+                expression.push('(');
+            }
+            plain => expression.push(plain),
+        }
+    }
+    Ok(expression)
+}
+
+/// Rewrites one escape, and says what follows it. Java's classes are ASCII.
+fn escape<'a>(rest: &'a str, expression: &mut String) -> &'a str {
+    let Some(name) = rest.chars().next() else {
+        expression.push('\\');
+        return rest;
+    };
+    let after = rest.get(name.len_utf8()..).unwrap_or_default();
+    match name {
+        'd' => expression.push_str("[0-9]"),
+        'D' => expression.push_str("[^0-9]"),
+        'w' => expression.push_str("[a-zA-Z0-9_]"),
+        'W' => expression.push_str("[^a-zA-Z0-9_]"),
+        's' => expression.push_str(r"[ \t\n\x0B\f\r]"),
+        'S' => expression.push_str(r"[^ \t\n\x0B\f\r]"),
+        'Q' => {
+            let (quoted, after) = after.split_once(r"\E").unwrap_or((after, ""));
+            expression.push_str(&regex::escape(quoted));
+            return after;
+        }
+        other => expression.extend(['\\', other]),
+    }
+    after
+}
+
+/// Refuses flags that Java and the engine give two meanings.
+fn refuse_flags(group: &str) -> Result<(), String> {
+    let flags = group.strip_prefix('?').and_then(|group| group.split([')', ':']).next()).unwrap_or_default();
+    let are_flags = flags.chars().all(|each| each.is_ascii_alphabetic() || each == '-');
+    match flags.chars().find(|each| matches!(each, 'U' | 'R')) {
+        Some(flag) if are_flags => Err(format!("flag `{flag}` is not supported")),
+        _ => Ok(()),
+    }
+}
