@@ -68,6 +68,14 @@ pub enum Operator {
 }
 
 impl Deny {
+    /// Every label that the expression names.
+    pub fn labels(&self) -> BTreeSet<&Label> {
+        match self {
+            Deny::Label { label } => BTreeSet::from([label]),
+            Deny::Group { operands, .. } => operands.iter().flat_map(Deny::labels).collect(),
+        }
+    }
+
     /// The labels because of which the expression holds, or nothing where it does not hold.
     fn matched(&self, labels: &BTreeSet<Label>) -> Option<BTreeSet<Label>> {
         match self {

@@ -243,8 +243,11 @@ pub fn union<'a>(schemas: impl IntoIterator<Item = &'a Schema>) -> Result<Fields
     if conflicts.is_empty() { Ok(fields) } else { Err(conflicts) }
 }
 
-/// Puts a field at its path, making the objects on the way; fails with the type of a leaf that stands in the way.
-fn insert(fields: &mut Fields, path: &FieldPath, field: Field) -> Result<(), FieldType> {
+/// Puts a field at its path, making the objects on the way.
+///
+/// # Errors
+/// The type of a leaf that stands in the way.
+pub fn insert(fields: &mut Fields, path: &FieldPath, field: Field) -> Result<(), FieldType> {
     let mut steps: Vec<&str> = path.steps().collect();
     let Some(last) = steps.pop() else { return Ok(()) };
     let mut here = fields;

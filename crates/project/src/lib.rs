@@ -1,1 +1,16 @@
-//! Under construction.
+#![doc = include_str!("../README.md")]
+
+mod compile;
+mod folder;
+mod forms;
+mod load;
+mod plugins;
+mod problem;
+mod read;
+mod suggest;
+mod yaml;
+
+pub use compile::Compiled;
+pub use load::Project;
+pub use plugins::{Fault, Plugins};
+pub use problem::{Problem, Problems};

@@ -1,0 +1,100 @@
+//! A project's folder: which files belong to it, and their text.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::problem::{Notes, Position, Problem};
+use crate::suggest::instead_of;
+use crate::yaml::{self, Node};
+
+/// The files that stand in the project's folder itself.
+const FILES: [&str; 4] = ["marketing-actions.yaml", "merge-policies.yaml", "namespaces.yaml", "project.yaml"];
+
+/// The folders whose files are parts of one kind.
+const FOLDERS: [&str; 7] =
+    ["audiences", "dataflows", "datasets", "destinations", "partners", "policies", "schemas"];
+
+/// The text of every YAML file of a project, by its path below the folder.
+pub(crate) struct Files(BTreeMap<String, String>);
+
+impl Files {
+    /// Reads a folder. What has no place in a project is noted; files that are not YAML are nobody's business.
+    pub(crate) fn read(folder: &Path, problems: &mut Vec<Problem>) -> Files {
+        let mut files = Files(BTreeMap::new());
+        if let Err(error) = files.read_below(folder, "", problems) {
+            let message = format!("the folder `{}` cannot be read: {error}", folder.display());
+            Notes::of(".", problems).note(Position::START, message, None);
+        }
+        files
+    }
+
+    fn read_below(&mut self, folder: &Path, prefix: &str, problems: &mut Vec<Problem>) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = format!("{prefix}{name}");
+            if name.starts_with('.') {
+                continue;
+            }
+            if entry.path().is_dir() {
+                self.read_below(&entry.path(), &format!("{path}/"), problems)?;
+            } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+                self.read_file(&entry.path(), path, problems);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_file(&mut self, file: &Path, path: String, problems: &mut Vec<Problem>) {
+        let mut notes = Notes::of(&path, problems);
+        if let Err(help) = place(&path) {
+            notes.note(Position::START, "this file is no part of a project", help);
+            return;
+        }
+        match fs::read_to_string(file) {
+            Ok(text) => {
+                self.0.insert(path, text);
+            }
+            Err(error) => notes.note(Position::START, format!("this file cannot be read: {error}"), None),
+        }
+    }
+
+    /// Whether there is such a file.
+    pub(crate) fn has(&self, file: &str) -> bool {
+        self.0.contains_key(file)
+    }
+
+    /// A file's text.
+    pub(crate) fn text(&self, file: &str) -> &str {
+        self.0.get(file).map_or("", String::as_str)
+    }
+
+    /// A file's tree. An empty file has none.
+    pub(crate) fn tree(&self, file: &str, notes: &mut Notes<'_>) -> Option<Node> {
+        yaml::parse(self.text(file), notes)
+    }
+
+    /// The files of a folder, each with the name that it gives to its part.
+    pub(crate) fn of_folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.keys().filter_map(move |path| {
+            let name = path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".yaml")?;
+            Some((name, path.as_str()))
+        })
+    }
+}
+
+/// Whether a project has a place for a file; if not, where it was probably meant to stand.
+fn place(path: &str) -> Result<(), Option<String>> {
+    if let Some(stem) = path.strip_suffix(".yml") {
+        return Err(Some(format!("rename it to `{stem}.yaml`")));
+    }
+    match path.split_once('/') {
+        None if FILES.contains(&path) => Ok(()),
+        None => Err(instead_of(path, FILES)),
+        Some((folder, name)) if FOLDERS.contains(&folder) && !name.contains('/') => Ok(()),
+        Some((folder, _)) if FOLDERS.contains(&folder) => Err(Some(format!("move it to `{folder}/` itself"))),
+        Some((folder, _)) => Err(instead_of(folder, FOLDERS)),
+    }
+}

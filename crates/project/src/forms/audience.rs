@@ -1,0 +1,165 @@
+//! `audiences/<name>.yaml`: who is in an audience, in PQL.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::audience::{Audience, Evaluation};
+use domain::name::{AudienceName, MergePolicyName};
+use domain::schema::Fields;
+
+use crate::problem::{Notes, Position, Problem};
+use crate::read::{At, Members, Read, word};
+use crate::suggest::instead_of;
+use crate::yaml::{Content, Node};
+
+use super::{Forms, Scope};
+
+pub(crate) struct AudienceForm {
+    title: Option<String>,
+    description: Option<String>,
+    expression: Node,
+    merge_policy: Option<At<MergePolicyName>>,
+    evaluation: Evaluation,
+}
+
+impl Read for AudienceForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<AudienceForm> {
+        let mut members = Members::of(node, notes)?;
+        let title = members.optional("title", notes);
+        let description = members.optional("description", notes);
+        let expression = members.node("expression");
+        let is_text = members.required::<String>("expression", notes);
+        let merge_policy = members.optional("merge_policy", notes);
+        let evaluation = members.optional("evaluation", notes);
+        members.finish(notes);
+        is_text?;
+        Some(AudienceForm {
+            title: title?,
+            description: description?,
+            expression: expression?.clone(),
+            merge_policy: merge_policy?,
+            evaluation: evaluation?.unwrap_or(Evaluation::Batch),
+        })
+    }
+}
+
+impl Read for Evaluation {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Evaluation> {
+        word(node, &[("batch", Evaluation::Batch)], notes)
+    }
+}
+
+impl AudienceForm {
+    /// Where the expression begins.
+    pub(crate) fn place(&self) -> Position {
+        self.expression.at
+    }
+
+    /// Compiles the audience. Without a union schema, because the schemas are at odds, its fields go unchecked.
+    pub(crate) fn compile(
+        &self,
+        name: &AudienceName,
+        union: Option<&Fields>,
+        scope: &Scope<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Option<Audience> {
+        let merge_policy = self.compile_merge_policy(scope, notes);
+        let Content::Text(expression) = &self.expression.content else { return None };
+        let text = scope.files.text(scope.forms.audiences.file(name));
+        let mut refuse = |error: pql::Error| {
+            let at = self.expression.place_of_byte(text, error.span.start);
+            notes.note(at, error.message, error.help);
+        };
+        let parsed = pql::parse(expression).map_err(&mut refuse).ok()?;
+        let checked = parsed.check(union?).map_err(|errors| errors.into_iter().for_each(&mut refuse)).ok()?;
+        let refers_to = self.compile_references(checked.audiences(), scope, notes);
+        Some(Audience {
+            name: name.clone(),
+            title: self.title.clone().unwrap_or_else(|| name.to_string()),
+            description: self.description.clone().unwrap_or_default(),
+            expression: expression.trim().to_owned(),
+            merge_policy: merge_policy?,
+            evaluation: self.evaluation,
+            reads: checked.reads().clone(),
+            refers_to,
+        })
+    }
+
+    /// The audiences that the expression refers to.
+    fn compile_references(
+        &self,
+        names: &BTreeSet<String>,
+        scope: &Scope<'_>,
+        notes: &mut Notes<'_>,
+    ) -> BTreeSet<AudienceName> {
+        let mut references = BTreeSet::new();
+        for name in names {
+            match name.parse::<AudienceName>() {
+                Ok(value) => {
+                    let name = At { value, at: self.expression.at };
+                    scope.forms.audiences.look_up(&name, notes);
+                    references.insert(name.value);
+                }
+                Err(error) => notes.note(self.expression.at, error.to_string(), None),
+            }
+        }
+        references
+    }
+
+    fn compile_merge_policy(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) -> Option<MergePolicyName> {
+        let known = &scope.catalogue.merge_policies;
+        let Some(named) = &self.merge_policy else {
+            return known.values().find(|policy| policy.default).map(|policy| policy.name.clone());
+        };
+        if scope.forms.merge_policies.form.is_some() && !known.contains_key(&named.value) {
+            let help = instead_of(named.value.as_str(), known.keys());
+            notes.note(named.at, format!("there is no merge policy `{}`", named.value), help);
+        }
+        Some(named.value.clone())
+    }
+}
+
+/// Notes every circle of audiences that refer to each other: none of them could be evaluated first.
+pub(crate) fn check_circles(
+    forms: &Forms,
+    audiences: &BTreeMap<AudienceName, Audience>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut known = BTreeSet::new();
+    for start in audiences.keys() {
+        let Some(circle) = circle_from(start, audiences) else { continue };
+        // Each of its members finds the same circle: the first one tells of it.
+        if !known.insert(circle.iter().copied().collect::<BTreeSet<_>>()) {
+            continue;
+        }
+        let part = forms.audiences.parts.get(start);
+        let at = part.and_then(|part| part.form.as_ref()).map_or(Position::START, AudienceForm::place);
+        let way: Vec<String> = circle.iter().chain([&start]).map(|name| format!("`{name}`")).collect();
+        let message = format!("audiences refer to each other in a circle: {}", way.join(" -> "));
+        Notes::of(forms.audiences.file(start), problems).note(
+            at,
+            message,
+            "take one reference out".to_owned(),
+        );
+    }
+}
+
+/// A way from an audience back to itself.
+fn circle_from<'a>(
+    start: &'a AudienceName,
+    audiences: &'a BTreeMap<AudienceName, Audience>,
+) -> Option<Vec<&'a AudienceName>> {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![vec![start]];
+    while let Some(way) = open.pop() {
+        let Some(here) = way.last().and_then(|last| audiences.get(*last)) else { continue };
+        for next in &here.refers_to {
+            if next == start {
+                return Some(way);
+            }
+            if seen.insert(next) {
+                open.push(way.iter().copied().chain([next]).collect());
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,138 @@
+//! `dataflows/<name>.yaml`: an audience on its way to a destination.
+
+use domain::dataflow::{Dataflow, Mapping, Source, State};
+use domain::name::{AudienceName, DataflowName, DestinationName};
+use domain::namespace::NamespaceCode;
+use domain::schema::{self, FieldType, Fields};
+use domain::value::FieldPath;
+
+use crate::problem::{Notes, Position};
+use crate::read::{At, Entries, Members, Read};
+use crate::suggest::instead_of;
+use crate::yaml::Node;
+
+use super::Scope;
+
+pub(crate) struct DataflowForm {
+    audience: At<AudienceName>,
+    destination: At<DestinationName>,
+    /// What the vendor calls each value that is sent, and where it comes from.
+    mapping: At<Entries<String, SourceForm>>,
+    paused: bool,
+}
+
+enum SourceForm {
+    Identity(At<NamespaceCode>),
+    Field(At<FieldPath>),
+}
+
+impl Read for DataflowForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<DataflowForm> {
+        let mut members = Members::of(node, notes)?;
+        let audience = members.required("audience", notes);
+        let destination = members.required("destination", notes);
+        let mapping = members.required::<At<Entries<_, _>>>("mapping", notes);
+        let paused = members.optional("paused", notes);
+        members.finish(notes);
+        let mapping = mapping?;
+        if mapping.value.is_empty() {
+            notes.note(mapping.at, "a dataflow that maps nothing sends nothing", None);
+        }
+        let paused = paused?.unwrap_or(false);
+        Some(DataflowForm { audience: audience?, destination: destination?, mapping, paused })
+    }
+}
+
+impl Read for SourceForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<SourceForm> {
+        let mut members = Members::of(node, notes)?;
+        let identity = members.optional("identity", notes);
+        let field = members.optional("field", notes);
+        members.finish(notes);
+        match (identity?, field?) {
+            (Some(identity), None) => Some(SourceForm::Identity(identity)),
+            (None, Some(field)) => Some(SourceForm::Field(field)),
+            _ => {
+                let message = "expected either `{identity: <namespace>}` or `{field: <path>}`";
+                notes.note(node.at, message, None);
+                None
+            }
+        }
+    }
+}
+
+impl DataflowForm {
+    pub(crate) fn compile(
+        &self,
+        name: &DataflowName,
+        union: Option<&Fields>,
+        scope: &Scope<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Option<Dataflow> {
+        scope.forms.audiences.look_up(&self.audience, notes);
+        scope.forms.destinations.look_up(&self.destination, notes);
+        for (_, source) in &self.mapping.value {
+            source.check(union, scope, notes);
+        }
+        self.check_targets(scope, notes);
+        let mapping = self.mapping.value.iter();
+        Some(Dataflow {
+            name: name.clone(),
+            audience: self.audience.value.clone(),
+            destination: self.destination.value.clone(),
+            mapping: mapping
+                .map(|(target, source)| Mapping { target: target.value.clone(), source: source.compile() })
+                .collect(),
+            state: if self.paused { State::Paused } else { State::Active },
+        })
+    }
+
+    /// Asks the plugin for each target. A destination that is wrong by itself is not asked.
+    fn check_targets(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let Some(destination) = scope.catalogue.destinations.get(&self.destination.value) else { return };
+        for (target, _) in &self.mapping.value {
+            let targets = [target.value.as_str()];
+            for fault in scope.plugins.faults(&destination.plugin, &destination.config, &targets) {
+                notes.note(target.at, fault.message, None);
+            }
+        }
+    }
+
+    /// Where the destination is named.
+    pub(crate) fn place(&self) -> Position {
+        self.destination.at
+    }
+}
+
+impl SourceForm {
+    fn check(&self, union: Option<&Fields>, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        match (self, union) {
+            (SourceForm::Identity(namespace), _) => {
+                scope.forms.namespace_type(&scope.catalogue.namespaces, namespace, notes);
+            }
+            (SourceForm::Field(path), Some(union)) => check_field(path, union, notes),
+            (SourceForm::Field(_), None) => {}
+        }
+    }
+
+    fn compile(&self) -> Source {
+        match self {
+            SourceForm::Identity(namespace) => Source::Identity(namespace.value.clone()),
+            SourceForm::Field(path) => Source::Field(path.value.clone()),
+        }
+    }
+}
+
+fn check_field(At { value: path, at }: &At<FieldPath>, union: &Fields, notes: &mut Notes<'_>) {
+    match schema::field(union, path).map(|field| &field.kind) {
+        None => {
+            let help = instead_of(path.as_str(), schema::leaves(union).iter().map(|(leaf, _)| leaf));
+            notes.note(*at, format!("no schema has a field `{path}`"), help);
+        }
+        Some(kind @ (FieldType::Object(_) | FieldType::Array(_) | FieldType::Map(_))) => {
+            let message = format!("field `{path}` is {kind}: only single values are sent");
+            notes.note(*at, message, "name a field below it".to_owned());
+        }
+        Some(_) => {}
+    }
+}

@@ -1,0 +1,92 @@
+//! `merge-policies.yaml`: how the fragments of a profile become one view of it.
+
+use std::collections::BTreeMap;
+
+use domain::merge::{AttributeMerge, MergePolicy};
+use domain::name::{DatasetName, MergePolicyName};
+
+use crate::problem::{Notes, Position};
+use crate::read::{At, Entries, Members, Read, word};
+use crate::yaml::{Content, Node};
+
+use super::Scope;
+
+/// The merge policies by name; without any, the newest value of every attribute stands.
+#[derive(Default)]
+pub(crate) struct MergePoliciesForm(Entries<MergePolicyName, MergePolicyForm>);
+
+struct MergePolicyForm {
+    default: bool,
+    attributes: AttributeMergeForm,
+}
+
+enum AttributeMergeForm {
+    TimestampOrdered,
+    DatasetPrecedence(Vec<At<DatasetName>>),
+}
+
+impl Read for MergePoliciesForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<MergePoliciesForm> {
+        let form = MergePoliciesForm(Read::read(node, notes)?);
+        let mut defaults = form.0.iter().filter(|(_, policy)| policy.default);
+        if defaults.next().is_none() {
+            let help = "write `default: true` in one of them".to_owned();
+            notes.note(Position::START, "no merge policy is the default", help);
+        }
+        for (name, _) in defaults {
+            notes.note(name.at, format!("merge policy `{}` is a second default", name.value), None);
+        }
+        Some(form)
+    }
+}
+
+impl Read for MergePolicyForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<MergePolicyForm> {
+        let mut members = Members::of(node, notes)?;
+        let default = members.optional("default", notes);
+        let attributes = members.required("attributes", notes);
+        members.finish(notes);
+        Some(MergePolicyForm { default: default?.unwrap_or(false), attributes: attributes? })
+    }
+}
+
+impl Read for AttributeMergeForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<AttributeMergeForm> {
+        if !matches!(node.content, Content::Map(_)) {
+            word(node, &[("timestamp_ordered", ())], notes)?;
+            return Some(AttributeMergeForm::TimestampOrdered);
+        }
+        let mut members = Members::of(node, notes)?;
+        let order = members.required("dataset_precedence", notes);
+        members.finish(notes);
+        Some(AttributeMergeForm::DatasetPrecedence(order?))
+    }
+}
+
+impl MergePoliciesForm {
+    pub(crate) fn compile(
+        &self,
+        scope: &Scope<'_>,
+        notes: &mut Notes<'_>,
+    ) -> BTreeMap<MergePolicyName, MergePolicy> {
+        let mut compiled = BTreeMap::new();
+        for (name, form) in &self.0 {
+            let attributes = match &form.attributes {
+                AttributeMergeForm::TimestampOrdered => AttributeMerge::TimestampOrdered,
+                AttributeMergeForm::DatasetPrecedence(order) => {
+                    for dataset in order {
+                        scope.forms.datasets.look_up(dataset, notes);
+                    }
+                    AttributeMerge::DatasetPrecedence(order.iter().map(|each| each.value.clone()).collect())
+                }
+            };
+            let name = name.value.clone();
+            compiled.insert(name.clone(), MergePolicy { name, default: form.default, attributes });
+        }
+        if let (true, Ok(name)) = (compiled.is_empty(), "default".parse::<MergePolicyName>()) {
+            let attributes = AttributeMerge::TimestampOrdered;
+            compiled.insert(name.clone(), MergePolicy { name, default: true, attributes });
+        }
+        compiled
+    }
+}

@@ -1,0 +1,119 @@
+//! `policies/<name>.yaml`: which marketing actions are denied on data of which labels.
+
+use domain::governance::{Deny, Operator, Policy, PolicyStatus};
+use domain::label::{Label, MarketingAction};
+use domain::name::PolicyName;
+
+use crate::problem::Notes;
+use crate::read::{At, Members, Read, word};
+use crate::yaml::Node;
+
+use super::Scope;
+
+pub(crate) struct PolicyForm {
+    description: Option<String>,
+    status: PolicyStatus,
+    marketing_actions: Vec<At<MarketingAction>>,
+    deny: DenyForm,
+}
+
+/// A deny expression, its labels with their places.
+enum DenyForm {
+    Label(At<Label>),
+    Group(Operator, Vec<DenyForm>),
+}
+
+impl Read for PolicyForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<PolicyForm> {
+        let mut members = Members::of(node, notes)?;
+        let description = members.optional("description", notes);
+        let status = members.required("status", notes);
+        let actions_node = members.node("marketing_actions");
+        let marketing_actions = members.required::<Vec<At<MarketingAction>>>("marketing_actions", notes);
+        let deny = members.required("deny", notes);
+        members.finish(notes);
+        if let (Some(node), Some([])) = (actions_node, marketing_actions.as_deref()) {
+            notes.note(node.at, "a policy that denies no marketing action denies nothing", None);
+        }
+        Some(PolicyForm {
+            description: description?,
+            status: status?,
+            marketing_actions: marketing_actions?,
+            deny: deny?,
+        })
+    }
+}
+
+impl Read for PolicyStatus {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<PolicyStatus> {
+        let words = [
+            ("DRAFT", PolicyStatus::Draft),
+            ("ENABLED", PolicyStatus::Enabled),
+            ("DISABLED", PolicyStatus::Disabled),
+        ];
+        word(node, &words, notes)
+    }
+}
+
+impl Read for Operator {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Operator> {
+        word(node, &[("AND", Operator::And), ("OR", Operator::Or)], notes)
+    }
+}
+
+impl Read for DenyForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<DenyForm> {
+        let mut members = Members::of(node, notes)?;
+        if let Some(label) = members.node("label") {
+            members.finish(notes);
+            return Read::read(label, notes).map(DenyForm::Label);
+        }
+        let operator = members.required("operator", notes);
+        let operands_node = members.node("operands");
+        let operands = members.required::<Vec<DenyForm>>("operands", notes);
+        members.finish(notes);
+        if let (Some(node), Some([])) = (operands_node, operands.as_deref()) {
+            let help = "name labels: `{label: C1}`".to_owned();
+            notes.note(node.at, "a deny expression without operands denies nothing", help);
+        }
+        Some(DenyForm::Group(operator?, operands?))
+    }
+}
+
+impl DenyForm {
+    fn labels(&self) -> Vec<&At<Label>> {
+        match self {
+            DenyForm::Label(label) => vec![label],
+            DenyForm::Group(_, operands) => operands.iter().flat_map(DenyForm::labels).collect(),
+        }
+    }
+
+    fn compile(&self) -> Deny {
+        match self {
+            DenyForm::Label(label) => Deny::Label { label: label.value.clone() },
+            DenyForm::Group(operator, operands) => Deny::Group {
+                operator: *operator,
+                operands: operands.iter().map(DenyForm::compile).collect(),
+            },
+        }
+    }
+}
+
+impl PolicyForm {
+    pub(crate) fn compile(
+        &self,
+        name: &PolicyName,
+        scope: &Scope<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Option<Policy> {
+        scope.forms.check_actions(&self.marketing_actions, notes);
+        scope.forms.check_labels(self.deny.labels(), notes);
+        Some(Policy {
+            name: name.clone(),
+            description: self.description.clone().unwrap_or_default(),
+            status: self.status,
+            marketing_actions: self.marketing_actions.iter().map(|action| action.value.clone()).collect(),
+            deny: self.deny.compile(),
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! `project.yaml` with the project's own labels, and `marketing-actions.yaml`: the words that governance uses.
+
+use domain::label::{CORE_LABELS, CORE_MARKETING_ACTIONS, Label, MarketingAction};
+
+use crate::problem::Notes;
+use crate::read::{At, Entries, Members, Read};
+use crate::suggest::instead_of;
+use crate::yaml::Node;
+
+use super::Forms;
+
+/// `project.yaml`.
+pub(crate) struct ProjectForm {
+    pub(crate) title: String,
+    /// The project's own labels, and what each says.
+    labels: Entries<String, String>,
+}
+
+impl Read for ProjectForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<ProjectForm> {
+        let mut members = Members::of(node, notes)?;
+        let title = members.required("title", notes);
+        let labels = members.optional("labels", notes);
+        members.finish(notes);
+        let labels: Entries<String, String> = labels?.unwrap_or_default();
+        for (label, _) in labels.iter().filter(|(label, _)| is_core_label(&label.value)) {
+            let help = "take it out, or choose another name".to_owned();
+            notes.note(label.at, format!("`{}` is a core label already", label.value), help);
+        }
+        Some(ProjectForm { title: title?, labels })
+    }
+}
+
+/// `marketing-actions.yaml`: the project's own marketing actions, and what each says.
+#[derive(Default)]
+pub(crate) struct ActionsForm(Entries<String, String>);
+
+impl Read for ActionsForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<ActionsForm> {
+        let actions: Entries<String, String> = Read::read(node, notes)?;
+        for (action, _) in actions.iter().filter(|(action, _)| is_core_action(&action.value)) {
+            let help = "take it out, or choose another name".to_owned();
+            notes.note(action.at, format!("`{}` is a core marketing action already", action.value), help);
+        }
+        Some(ActionsForm(actions))
+    }
+}
+
+fn is_core_label(word: &str) -> bool {
+    CORE_LABELS.iter().any(|(core, _)| *core == word)
+}
+
+fn is_core_action(word: &str) -> bool {
+    CORE_MARKETING_ACTIONS.contains(&word)
+}
+
+impl Forms {
+    /// Notes every label that is neither a core one nor the project's own.
+    pub(crate) fn check_labels<'a>(
+        &self,
+        labels: impl IntoIterator<Item = &'a At<Label>>,
+        notes: &mut Notes<'_>,
+    ) {
+        let Some(project) = &self.project.form else { return };
+        let own = || project.labels.iter().map(|(label, _)| label.value.as_str());
+        for label in labels {
+            let word = label.value.as_str();
+            if !is_core_label(word) && !own().any(|known| known == word) {
+                let known = CORE_LABELS.iter().map(|(core, _)| *core).chain(own());
+                notes.note(label.at, format!("there is no label `{word}`"), instead_of(word, known));
+            }
+        }
+    }
+
+    /// Notes every marketing action that is neither a core one nor the project's own.
+    pub(crate) fn check_actions<'a>(
+        &self,
+        actions: impl IntoIterator<Item = &'a At<MarketingAction>>,
+        notes: &mut Notes<'_>,
+    ) {
+        let Some(ActionsForm(own)) = &self.actions.form else { return };
+        let own = || own.iter().map(|(action, _)| action.value.as_str());
+        for action in actions {
+            let word = action.value.as_str();
+            if !is_core_action(word) && !own().any(|known| known == word) {
+                let known = CORE_MARKETING_ACTIONS.into_iter().chain(own());
+                notes.note(
+                    action.at,
+                    format!("there is no marketing action `{word}`"),
+                    instead_of(word, known),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Loading: every form is read, then each is held against the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use domain::catalogue::{Catalogue, FORMAT};
+use domain::dataflow::Dataflow;
+use domain::governance::{self, PolicyStatus};
+use domain::label::Label;
+use domain::namespace::Namespace;
+
+use crate::folder::Files;
+use crate::forms::{Forms, Scope, audience, schema};
+use crate::plugins::Plugins;
+use crate::problem::{Notes, Position, Problem, Problems};
+
+/// A project that holds together.
+pub struct Project {
+    /// What the project says; no dataflow has been judged yet.
+    pub(crate) catalogue: Catalogue,
+    /// What the files say, with places.
+    pub(crate) forms: Forms,
+    warnings: Vec<Problem>,
+}
+
+impl Project {
+    /// Loads a project's folder and checks it as a whole.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(folder: &Path, plugins: &dyn Plugins) -> Result<Project, Problems> {
+        let mut problems = Vec::new();
+        let files = Files::read(folder, &mut problems);
+        let forms = Forms::read(&files, &mut problems);
+        let catalogue = compile(&files, &forms, plugins, &mut problems);
+        Problems::unless_none(problems)?;
+        let mut warnings = Vec::new();
+        warn_of_idle_labels(&forms, &catalogue, &mut warnings);
+        warnings.sort();
+        Ok(Project { catalogue, forms, warnings })
+    }
+
+    /// What is not wrong, and deserves a look; by file and line.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+}
+
+fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut Vec<Problem>) -> Catalogue {
+    let mut scope = Scope { files, forms, plugins, catalogue: empty(forms) };
+    let Scope { catalogue, .. } = &mut scope;
+    catalogue.namespaces =
+        forms.namespaces.form.as_ref().map_or_else(Namespace::standard, |form| form.compile());
+    scope.catalogue.partners =
+        forms.partners.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
+    scope.catalogue.schemas =
+        forms.schemas.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
+    scope.catalogue.datasets =
+        forms.datasets.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
+    if let Some(form) = &forms.merge_policies.form {
+        let mut notes = Notes::of(&forms.merge_policies.file, problems);
+        scope.catalogue.merge_policies = form.compile(&scope, &mut notes);
+    }
+    scope.catalogue.policies =
+        forms.policies.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
+    let union = schema::union(forms, &scope.catalogue.schemas, problems);
+    scope.catalogue.audiences = forms
+        .audiences
+        .compile(problems, |name, form, notes| form.compile(name, union.as_ref(), &scope, notes));
+    audience::check_circles(forms, &scope.catalogue.audiences, problems);
+    scope.catalogue.destinations =
+        forms.destinations.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
+    scope.catalogue.dataflows = forms
+        .dataflows
+        .compile(problems, |name, form, notes| form.compile(name, union.as_ref(), &scope, notes));
+    scope.catalogue
+}
+
+fn empty(forms: &Forms) -> Catalogue {
+    Catalogue {
+        format: FORMAT,
+        title: forms.project.form.as_ref().map(|project| project.title.clone()).unwrap_or_default(),
+        namespaces: Vec::new(),
+        partners: BTreeMap::new(),
+        schemas: BTreeMap::new(),
+        datasets: BTreeMap::new(),
+        merge_policies: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        audiences: BTreeMap::new(),
+        destinations: BTreeMap::new(),
+        dataflows: BTreeMap::new(),
+    }
+}
+
+/// Labels alone restrict nothing: warns of dataflows whose labels no enabled policy speaks of.
+fn warn_of_idle_labels(forms: &Forms, catalogue: &Catalogue, warnings: &mut Vec<Problem>) {
+    for (name, dataflow) in &catalogue.dataflows {
+        let labels = labels(catalogue, dataflow);
+        let speaking = catalogue.policies.values().filter(|policy| {
+            let named = policy.deny.labels();
+            labels.iter().any(|label| named.contains(label))
+        });
+        let (enabled, off): (Vec<_>, Vec<_>) =
+            speaking.partition(|policy| policy.status == PolicyStatus::Enabled);
+        if labels.is_empty() || !enabled.is_empty() {
+            continue;
+        }
+        let listed: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let message =
+            format!("no enabled policy speaks of what this dataflow carries, labelled {}", listed.join(", "));
+        let help = match off.first() {
+            Some(policy) => format!("enable policy `{}`, or write one", policy.name),
+            None => "write a policy, as labels alone restrict nothing".to_owned(),
+        };
+        let part = forms.dataflows.parts.get(name).and_then(|part| part.form.as_ref());
+        let at = part.map_or(Position::START, |form| form.place());
+        Notes::of(forms.dataflows.file(name), warnings).note(at, message, help);
+    }
+}
+
+fn labels(catalogue: &Catalogue, dataflow: &Dataflow) -> BTreeSet<Label> {
+    governance::lineage(catalogue, dataflow).into_iter().flat_map(|way| way.labels).collect()
+}

@@ -1,0 +1,22 @@
+//! What the loader asks of the destination plugins. Whoever knows the plugins answers it.
+
+use serde_json::Value;
+
+/// The destination plugins that a project may use.
+pub trait Plugins {
+    /// Their names.
+    fn names(&self) -> Vec<&str>;
+
+    /// Everything that is wrong with the settings for a plugin and with the targets that are mapped to; nothing, if
+    /// they can work. The name is one of [`names`](Plugins::names).
+    fn faults(&self, plugin: &str, config: &Value, targets: &[&str]) -> Vec<Fault>;
+}
+
+/// One thing that is wrong with a plugin's settings or targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Which setting: `a.b[0]`; none if it is all of them.
+    pub field: Option<String>,
+    /// What was found and what was expected.
+    pub message: String,
+}

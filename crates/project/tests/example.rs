@@ -1,0 +1,134 @@
+//! The example project is the bank of the story: it loads without a warning, and what it compiles to is as told.
+
+mod support;
+
+use domain::catalogue::Catalogue;
+use domain::dataflow::State;
+use jiff::civil::{Date, date};
+use project::{Compiled, Project};
+use support::{Kit, changed, example, replace};
+
+const TODAY: Date = date(2026, 11, 22);
+
+fn compiled(folder: &std::path::Path, previous: Option<&Catalogue>) -> Compiled {
+    Project::load(folder, &Kit).unwrap().compile(previous, TODAY).unwrap()
+}
+
+fn states(catalogue: &Catalogue) -> Vec<(&str, &'static str)> {
+    let word = |state: &State| match state {
+        State::Active => "active",
+        State::Paused => "paused",
+        State::Blocked(_) => "blocked",
+        State::Retiring => "retiring",
+    };
+    catalogue.dataflows.values().map(|dataflow| (dataflow.name.as_str(), word(&dataflow.state))).collect()
+}
+
+#[test]
+fn the_bank_loads_without_warnings_and_one_dataflow_is_refused() {
+    let project = Project::load(&example(), &Kit).unwrap();
+    assert_eq!(project.warnings(), []);
+    let compiled = project.compile(None, TODAY).unwrap();
+    assert_eq!(
+        states(&compiled.catalogue),
+        [
+            ("prospects_to_email", "blocked"),
+            ("prospects_to_facebook", "active"),
+            ("prospects_to_file", "active"),
+            ("seed_to_northlight", "active"),
+        ]
+    );
+}
+
+#[test]
+fn the_refusal_says_exactly_why() {
+    let catalogue = compiled(&example(), None).catalogue;
+    let refused = catalogue.dataflows.values().find_map(|dataflow| match &dataflow.state {
+        State::Blocked(refusals) => Some(refusals),
+        _ => None,
+    });
+    let told: Vec<String> = refused
+        .unwrap()
+        .iter()
+        .map(|refusal| {
+            let lineage = refusal.to_string().replace("; ", "\n  ");
+            let cures: Vec<String> = refusal.cures.iter().map(|cure| format!("  cure: {cure}")).collect();
+            format!("{lineage}\n{}", cures.join("\n"))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn the_seed_carries_no_partner_data() {
+    let catalogue = compiled(&example(), None).catalogue;
+    let seed = catalogue.dataflows.values().find(|dataflow| dataflow.name.as_str() == "seed_to_northlight");
+    let ways: Vec<String> = domain::governance::lineage(&catalogue, seed.unwrap())
+        .iter()
+        .map(|way| format!("{} {}", way.dataset, way.field))
+        .collect();
+    assert_eq!(ways, ["crm_customers crmId", "crm_customers personalEmail.address"]);
+}
+
+#[test]
+fn equal_projects_have_equal_bytes_that_read_back() {
+    let compiled = compiled(&example(), None);
+    assert_eq!(compiled.bytes, self::compiled(&example(), None).bytes);
+    assert_eq!(compiled.hash, domain::catalogue::CatalogueHash::of(&compiled.bytes));
+    assert_eq!(serde_json::from_slice::<Catalogue>(&compiled.bytes).unwrap(), compiled.catalogue);
+    assert_eq!(compiled.catalogue, self::compiled(&example(), Some(&compiled.catalogue)).catalogue);
+}
+
+#[test]
+fn a_contract_that_has_ended_blocks_all_that_reads_its_data() {
+    let project = Project::load(&example(), &Kit).unwrap();
+    let catalogue = project.compile(None, date(2028, 1, 1)).unwrap().catalogue;
+    let active: Vec<_> = states(&catalogue).into_iter().filter(|(_, state)| *state == "active").collect();
+    assert_eq!(active, [("seed_to_northlight", "active")]);
+}
+
+#[test]
+fn what_is_taken_out_is_retired_with_what_it_needs() {
+    let before = compiled(&example(), None).catalogue;
+    let without = changed(|folder| {
+        for gone in ["dataflows/prospects_to_facebook", "destinations/facebook"] {
+            std::fs::remove_file(folder.join(format!("{gone}.yaml"))).unwrap();
+        }
+        for gone in ["dataflows/seed_to_northlight", "audiences/all_customers"] {
+            std::fs::remove_file(folder.join(format!("{gone}.yaml"))).unwrap();
+        }
+    });
+    let after = compiled(without.path(), Some(&before)).catalogue;
+    assert_eq!(states(&after)[1], ("prospects_to_facebook", "retiring"));
+    assert_eq!(states(&after)[3], ("seed_to_northlight", "retiring"));
+    let facebook = "facebook".parse().unwrap();
+    assert_eq!(after.destinations.get(&facebook), before.destinations.get(&facebook));
+    let seed = after.audiences.get(&"all_customers".parse().unwrap()).unwrap();
+    assert_eq!((seed.expression.as_str(), seed.reads.len()), ("false", 0));
+    pql::parse(&seed.expression).unwrap().check(&domain::schema::Fields::new()).unwrap();
+    assert_eq!(
+        after,
+        compiled(without.path(), Some(&after)).catalogue,
+        "it stays until nothing sent is left"
+    );
+}
+
+#[test]
+fn a_paused_dataflow_stays_paused() {
+    let folder = changed(|folder| {
+        replace(folder, "dataflows/prospects_to_email.yaml", "mapping:", "paused: true\nmapping:");
+    });
+    assert_eq!(states(&compiled(folder.path(), None).catalogue)[0], ("prospects_to_email", "paused"));
+}
+
+#[test]
+fn what_was_applied_does_not_change_its_kind() {
+    let before = compiled(&example(), None).catalogue;
+    let folder = changed(|folder| {
+        replace(folder, "namespaces.yaml", "cross_device", "device");
+        replace(folder, "destinations/northlight_seed.yaml", "s3-file", "facebook");
+        replace(folder, "dataflows/prospects_to_file.yaml", "agency_file", "newsletter_file");
+    });
+    let problems = Project::load(folder.path(), &support::Lenient).unwrap().compile(Some(&before), TODAY);
+    insta::assert_snapshot!(problems.unwrap_err());
+}

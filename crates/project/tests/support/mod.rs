@@ -1,0 +1,88 @@
+//! Project folders for tests, and plugins that know as much as the loader asks.
+
+#![expect(dead_code, reason = "each test binary uses its share")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use project::{Fault, Plugins};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Two plugins as the real ones are: one with targets of its own, one whose settings name them.
+pub struct Kit;
+
+impl Plugins for Kit {
+    fn names(&self) -> Vec<&str> {
+        vec!["facebook", "s3-file"]
+    }
+
+    fn faults(&self, plugin: &str, config: &Value, targets: &[&str]) -> Vec<Fault> {
+        let required = if plugin == "facebook" { "ad_account" } else { "columns" };
+        if config.get(required).is_none() {
+            return vec![Fault { field: None, message: format!("missing field `{required}`") }];
+        }
+        let columns = config.get("columns").and_then(Value::as_array).into_iter().flatten();
+        let known: Vec<&str> = match plugin {
+            "facebook" => vec!["EMAIL", "PHONE"],
+            _ => columns.filter_map(|column| column.get("name").and_then(Value::as_str)).collect(),
+        };
+        if let Some(Value::Bool(prefix)) = config.get("prefix") {
+            return vec![Fault {
+                field: Some("prefix".to_owned()),
+                message: format!("`{prefix}` is no folder"),
+            }];
+        }
+        let unknown = targets.iter().filter(|target| !known.contains(target));
+        unknown
+            .map(|target| Fault { field: None, message: format!("`{target}` is no target here") })
+            .collect()
+    }
+}
+
+/// Two plugins that take anything.
+pub struct Lenient;
+
+impl Plugins for Lenient {
+    fn names(&self) -> Vec<&str> {
+        Kit.names()
+    }
+
+    fn faults(&self, _: &str, _: &Value, _: &[&str]) -> Vec<Fault> {
+        Vec::new()
+    }
+}
+
+/// The example's folder.
+pub fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/securfinancial")
+}
+
+/// A copy of the example with a change.
+pub fn changed(change: impl FnOnce(&Path)) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    copy_folder(&example(), copy.path());
+    change(copy.path());
+    copy
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), &to).unwrap();
+        }
+    }
+}
+
+/// Replaces a text, which stands there once at least, in a file.
+pub fn replace(folder: &Path, file: &str, old: &str, new: &str) {
+    let path = folder.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(old), "{file} has no `{old}`");
+    fs::write(path, text.replacen(old, new, 1)).unwrap();
+}
