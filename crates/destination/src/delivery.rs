@@ -1,8 +1,7 @@
 //! The trait that a plugin implements, and the words of its calls.
 
-use std::fmt;
-
 use async_trait::async_trait;
+use domain::delivery::Operation;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -46,32 +45,6 @@ pub struct AudienceRef {
     pub id: String,
 }
 
-/// What a request does with its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// The records become members.
-    Add,
-    /// The records are members no longer.
-    Remove,
-}
-
-impl Operation {
-    /// `add` or `remove`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Operation::Add => "add",
-            Operation::Remove => "remove",
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// One vendor request: one operation on one audience, at most [`Descriptor::max_records`] records.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
@@ -88,6 +61,14 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// What it does, as errors and paths name it: `add` or `remove`.
+    pub fn verb(&self) -> &'static str {
+        match self.operation {
+            Operation::Add => "add",
+            Operation::Remove => "remove",
+        }
+    }
+
     /// Refuses more records than the vendor takes, before anything is sent.
     pub fn check_size(&self, descriptor: &Descriptor) -> Result<(), DestinationError> {
         if self.records.len() <= descriptor.max_records {
@@ -98,7 +79,7 @@ impl Request<'_> {
             self.records.len(),
             descriptor.max_records
         );
-        Err(DestinationError::new(crate::ErrorKind::Rejected, self.operation.as_str(), message))
+        Err(DestinationError::new(crate::ErrorKind::Rejected, self.verb(), message))
     }
 }
 

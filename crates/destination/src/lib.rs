@@ -11,8 +11,9 @@ mod plugin;
 mod record;
 
 pub use async_trait::async_trait;
-pub use delivery::{AudienceRef, AudienceSpec, Delivery, Destination, Operation, RecordOutcome, Request};
+pub use delivery::{AudienceRef, AudienceSpec, Delivery, Destination, RecordOutcome, Request};
 pub use descriptor::{Descriptor, Target};
+pub use domain::delivery::Operation;
 pub use error::{DestinationError, ErrorKind, RetryClass};
 pub use plugin::{Configure, Context, Files, Plugin};
 pub use record::{Emptied, Encoded, Record, Rejection, Source};

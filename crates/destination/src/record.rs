@@ -77,6 +77,12 @@ impl<K: Into<Cow<'static, str>>> FromIterator<(K, String)> for Record {
     }
 }
 
+impl From<Record> for BTreeMap<String, String> {
+    fn from(record: Record) -> Self {
+        record.cells.into_iter().map(|(key, cell)| (key.into_owned(), cell)).collect()
+    }
+}
+
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())

@@ -115,7 +115,7 @@ impl Destination for Facebook {
         if request.records.is_empty() {
             return Ok(Delivery::complete(0));
         }
-        let operation = request.operation.as_str();
+        let operation = request.verb();
         let method = match request.operation {
             Operation::Add => Method::POST,
             Operation::Remove => Method::DELETE,

@@ -60,7 +60,7 @@ impl Destination for S3File {
         if request.records.is_empty() {
             return Ok(Delivery::complete(0));
         }
-        let operation = request.operation.as_str();
+        let operation = request.verb();
         let stem = format!("{}/{operation}/{}", self.config.prefix.as_str(), request.attempt);
         let key = format!("{stem}.csv");
         let columns = columns(&self.config, request.records);

@@ -27,7 +27,7 @@ impl<'a> Manifest<'a> {
             bytes: bytes.len(),
             sha256: hash::hex(&hash::sha256(bytes)),
             columns,
-            operation: request.operation.as_str(),
+            operation: request.verb(),
             audience: &request.audience.id,
             attempt: request.attempt,
             created_at: request.at.to_string(),

@@ -1,0 +1,88 @@
+//! What the stand-in holds.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+
+/// One person of an audience: key -> cell, without empty cells.
+pub type Member = BTreeMap<String, String>;
+
+/// An audience and whoever is in it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Audience {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// Where the data about its people comes from.
+    pub customer_file_source: String,
+    /// Its members.
+    #[serde(skip)]
+    pub members: BTreeSet<Member>,
+}
+
+/// A call that was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// The method.
+    pub method: String,
+    /// The path, with its version.
+    pub path: String,
+    /// The rows that it carried.
+    pub rows: usize,
+    /// The status it was given.
+    pub status: u16,
+}
+
+/// What goes wrong with a coming call; each is used up by one call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fault {
+    /// Too many calls for custom audiences of this account: HTTP 400, code 80003, nothing is done.
+    Throttle {
+        /// How long it asks to wait.
+        minutes: u64,
+    },
+    /// Something fell over before anything was done.
+    ServerError {
+        /// The status.
+        status: u16,
+    },
+    /// The call is done, and its answer never comes.
+    HangAfterProcessing,
+    /// The call is done, and the connection closes before the answer.
+    CloseAfterProcessing,
+}
+
+/// How far an upload session has come.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) next_batch: u64,
+    pub(super) num_received: usize,
+    pub(super) finished: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) settings: Settings,
+    pub(super) audiences: BTreeMap<String, Audience>,
+    pub(super) sessions: BTreeMap<i64, Session>,
+    pub(super) faults: VecDeque<Fault>,
+    pub(super) seen: Vec<Seen>,
+}
+
+impl State {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            audiences: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            faults: VecDeque::new(),
+            seen: Vec::new(),
+        }
+    }
+}
