@@ -1,0 +1,46 @@
+//! A project's folder, with the plugins that this build has.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use domain::catalogue::Catalogue;
+use jiff::Timestamp;
+use project::{Fault, Plugins, Project};
+use registry::PLUGINS;
+use serde_json::Value;
+
+/// Loads and checks a project.
+///
+/// # Errors
+/// Where there is no such folder, or [`project::Problems`].
+pub(crate) fn load(folder: &Path) -> Result<Project> {
+    ensure!(folder.is_dir(), "`{}` is no folder: expected that of a project", folder.display());
+    Ok(Project::load(folder, &Registry)?)
+}
+
+/// The catalogue that a project comes to today, with none in force before it.
+pub(crate) fn catalogue(project: &Project) -> Result<Catalogue> {
+    let today = domain::profile::day(Timestamp::now());
+    Ok(project.compile(None, today).context("the project cannot be compiled")?.catalogue)
+}
+
+/// The plugins of the registry, as the loader asks for them.
+struct Registry;
+
+impl Plugins for Registry {
+    fn names(&self) -> Vec<&str> {
+        PLUGINS.iter().map(|plugin| plugin.descriptor().name).collect()
+    }
+
+    fn faults(&self, plugin: &str, config: &Value, targets: &[&str]) -> Vec<Fault> {
+        let Ok(plugin) = registry::find(plugin) else { return Vec::new() };
+        let problems = plugin.problems(config, targets);
+        problems
+            .into_iter()
+            .map(|problem| {
+                let field = problem.context().find(|(key, _)| *key == "field");
+                Fault { field: field.map(|(_, path)| path.to_owned()), message: problem.to_string() }
+            })
+            .collect()
+    }
+}

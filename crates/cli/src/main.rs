@@ -1,0 +1,60 @@
+//! The `tributary` command: works on project files, reads the store, and starts flows only by the same messages as
+//! everyone else.
+//!
+//! One module per command: its arguments, and a `run` that answers the exit code.
+
+mod folder;
+mod terminal;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The work was done, and something is wrong with what it looked at.
+const FINDINGS: u8 = 1;
+/// The work could not be done: wrong arguments, or a file or a service that cannot be reached.
+const FAILED: u8 = 2;
+
+/// Partner data for known customers, governed by contracts and policies, brought to where it may go.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tributary",
+    version,
+    after_help = "Exit codes: 0 done; 1 done, and something is wrong with what was looked at; 2 could not be done."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Validate(validate::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Validate(args) => validate::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        if let Some(problems) = error.downcast_ref::<project::Problems>() {
+            terminal::print_problems(problems);
+            return ExitCode::from(FINDINGS);
+        }
+        terminal::print_error(&error);
+        ExitCode::from(FAILED)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_hold_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,71 @@
+//! What people see: colours on a terminal only, and one way to print each kind of thing.
+
+use anstream::{eprintln, println};
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use domain::refusal::Refusal;
+use project::{Problem, Problems};
+use serde::Serialize;
+
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// How a command's result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON document on standard output, for programs.
+    Json,
+}
+
+/// Prints a document for programs.
+pub(crate) fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(document)?);
+    Ok(())
+}
+
+/// Prints why a command could not do its work.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    eprintln!("{RED}error{RED:#}: {error:#}");
+}
+
+/// Prints everything that is wrong with a project.
+pub(crate) fn print_problems(problems: &Problems) {
+    for problem in problems.iter() {
+        print_problem("error", RED, problem);
+    }
+}
+
+/// Prints one thing that is wrong or deserves a look, and below it what to do.
+pub(crate) fn print_problem(kind: &str, style: Style, problem: &Problem) {
+    let Problem { file, line, column, message, help } = problem;
+    eprintln!("{style}{kind}{style:#}: {BOLD}{file}:{line}:{column}{BOLD:#}: {message}");
+    if let Some(help) = help {
+        eprintln!("  {DIM}help:{DIM:#} {help}");
+    }
+}
+
+/// Prints why a dataflow may not send: the rule, every way by which governed data would leave, and what would cure it.
+pub(crate) fn print_refusal(refusal: &Refusal) {
+    let Refusal { dataflow, audience, destination, cause, actions, lineage, cures, .. } = refusal;
+    println!("{YELLOW}blocked{YELLOW:#}: {BOLD}dataflow `{dataflow}`{BOLD:#}: {cause}");
+    let actions: Vec<_> = actions.iter().map(|action| format!("`{action}`")).collect();
+    println!("  audience `{audience}` to destination `{destination}`, for {}", actions.join(", "));
+    for way in lineage {
+        let labels: Vec<_> = way.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (field, dataset, labels) = (&way.field, &way.dataset, labels.join(", "));
+        println!("  field `{field}` of dataset `{dataset}` ({labels}) through {}", way.through);
+    }
+    for cure in cures {
+        println!("  {DIM}cure:{DIM:#} {cure}");
+    }
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

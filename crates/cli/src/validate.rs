@@ -1,0 +1,103 @@
+//! `tributary validate`: checks a project as a whole, and says everything that is wrong with it at once.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anstream::println;
+use anyhow::Result;
+use clap::Parser;
+use domain::catalogue::Catalogue;
+use domain::dataflow::State;
+use domain::refusal::Refusal;
+use project::{Problem, Problems};
+use serde::Serialize;
+
+use crate::terminal::{self, Format, GREEN, RED, YELLOW, count};
+use crate::{FINDINGS, folder};
+
+/// Check a project's folder as a whole, without touching anything
+///
+/// Every error is shown at once, with file, line, what was found and what was expected. A dataflow that policies or
+/// contracts refuse is no error: it is shown, and would be applied BLOCKED.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  tributary validate examples/securfinancial
+  tributary validate examples/securfinancial --format json
+
+Exit codes: 0 no errors; 1 errors; 2 the folder cannot be read.")]
+pub(crate) struct Args {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// The result, for programs.
+#[derive(Serialize)]
+struct Report<'a> {
+    valid: bool,
+    errors: Vec<&'a Problem>,
+    warnings: &'a [Problem],
+    blocked: Vec<&'a Refusal>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let project = match folder::load(&args.folder) {
+        Ok(project) => project,
+        Err(error) => return refuse(args, &error.downcast::<Problems>()?),
+    };
+    let catalogue = folder::catalogue(&project)?;
+    let (warnings, blocked) = (project.warnings(), refusals(&catalogue));
+    match args.format {
+        Format::Json => terminal::print_json(&Report { valid: true, errors: Vec::new(), warnings, blocked })?,
+        Format::Text => {
+            for warning in warnings {
+                terminal::print_problem("warning", YELLOW, warning);
+            }
+            for refusal in blocked {
+                terminal::print_refusal(refusal);
+            }
+            println!("{GREEN}valid{GREEN:#}: {}", summary(&catalogue));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refuse(args: &Args, problems: &Problems) -> Result<ExitCode> {
+    let errors: Vec<&Problem> = problems.iter().collect();
+    match args.format {
+        Format::Json => {
+            let report = Report { valid: false, errors, warnings: &[], blocked: Vec::new() };
+            terminal::print_json(&report)?;
+        }
+        Format::Text => {
+            terminal::print_problems(problems);
+            println!("{RED}not valid{RED:#}: {}", count(errors.len(), "error"));
+        }
+    }
+    Ok(ExitCode::from(FINDINGS))
+}
+
+/// Why dataflows would be blocked.
+fn refusals(catalogue: &Catalogue) -> Vec<&Refusal> {
+    let states = catalogue.dataflows.values().map(|dataflow| &dataflow.state);
+    states
+        .flat_map(|state| match state {
+            State::Blocked(refusals) => refusals.as_slice(),
+            _ => &[],
+        })
+        .collect()
+}
+
+fn summary(catalogue: &Catalogue) -> String {
+    [
+        count(catalogue.schemas.len(), "schema"),
+        count(catalogue.datasets.len(), "dataset"),
+        count(catalogue.audiences.len(), "audience"),
+        count(catalogue.destinations.len(), "destination"),
+        count(catalogue.dataflows.len(), "dataflow"),
+    ]
+    .join(", ")
+}

@@ -1,0 +1,82 @@
+//! `tributary validate`, run as people run it.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail like the test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/securfinancial")
+}
+
+fn validate(folder: &Path, arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_tributary");
+    Command::new(program).arg("validate").arg(folder).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_example_is_valid_and_shows_what_would_be_blocked() {
+    let output = validate(&example(), &[]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(shown.contains("valid: "), "{shown}");
+    assert!(shown.contains("blocked: dataflow `prospects_to_email`"), "{shown}");
+    assert!(shown.contains("cure: "), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "colours are for terminals");
+}
+
+#[test]
+fn a_program_gets_one_json_document() {
+    let output = validate(&example(), &["--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["valid"], true);
+    assert_eq!(report["errors"], serde_json::json!([]));
+    assert_eq!(report["blocked"][0]["dataflow"], "prospects_to_email");
+}
+
+#[test]
+fn every_error_is_shown_with_its_place_and_the_exit_code_is_1() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("project.yaml"), "title: Broken\ncolour: red\n").unwrap();
+    fs::create_dir(folder.path().join("destinations")).unwrap();
+    let destination = "title: F\nplugin: fakebook\nmarketing_actions: []\nconfig: {}\n";
+    fs::write(folder.path().join("destinations/f.yaml"), destination).unwrap();
+
+    let output = validate(folder.path(), &[]);
+    let shown = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(shown.contains("error: project.yaml:2:1: "), "{shown}");
+    assert!(shown.contains("error: destinations/f.yaml:2:9: "), "{shown}");
+
+    let output = validate(folder.path(), &["--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(report["valid"], false);
+    assert!(report["errors"].as_array().unwrap().len() >= 2, "{report}");
+}
+
+#[test]
+fn a_setting_that_a_plugin_refuses_is_an_error_of_the_project() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("project.yaml"), "title: Broken\n").unwrap();
+    fs::create_dir(folder.path().join("destinations")).unwrap();
+    let destination =
+        "title: F\nplugin: s3-file\nmarketing_actions: []\nconfig:\n  prefix: a\n  columns: []\n";
+    fs::write(folder.path().join("destinations/f.yaml"), destination).unwrap();
+    let output = validate(folder.path(), &[]);
+    let shown = text(&output.stderr);
+    assert!(shown.contains("destinations/f.yaml:6:"), "{shown}");
+    assert!(shown.contains("expected at least one"), "{shown}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_exit_code_2() {
+    let output = validate(Path::new("no/such/folder"), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("error: `no/such/folder` is no folder"));
+}
