@@ -79,7 +79,9 @@ impl Read for f64 {
         match &node.content {
             Content::Double(found) if found.is_finite() => Some(*found),
             // Whole numbers beyond 32 bits would lose digits here, and no setting needs them.
-            Content::Integer(found) if i32::try_from(*found).is_ok() => found.to_string().parse().ok(),
+            Content::Integer(found) if i32::try_from(*found).is_ok() => {
+                i32::try_from(*found).ok().map(f64::from)
+            }
             _ => unexpected(node, "a number", notes),
         }
     }

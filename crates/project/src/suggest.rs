@@ -14,7 +14,8 @@ pub(crate) fn instead_of(word: &str, known: impl IntoIterator<Item = impl ToStri
 /// The known word that differs least from a word, if it differs by a slip of the keyboard and no more.
 fn nearest<'a>(word: &str, known: &'a [String]) -> Option<&'a str> {
     let distance = |other: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &other.to_lowercase());
-    let slip = (word.chars().count() / 3).max(1);
+    // One letter in three; codes of one or two letters differ in case alone.
+    let slip = word.chars().count() / 3;
     let ranked = known.iter().map(|other| (distance(other), other.as_str())).filter(|(far, _)| *far <= slip);
     ranked.min().map(|(_, nearest)| nearest)
 }

@@ -53,8 +53,12 @@ pub(crate) fn parse(text: &str, notes: &mut Notes<'_>) -> Option<Node> {
 
 /// What the parser says, without the place, which is said already.
 fn reason(error: &serde_saphyr::Error) -> String {
-    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
-        return format!("the key `{key}` stands here a second time");
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            return format!("the key `{key}` stands here a second time");
+        }
+        serde_saphyr::Error::MultipleDocuments { .. } => return "a second document begins here".to_owned(),
+        _ => {}
     }
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
@@ -187,7 +191,7 @@ impl Node {
         here.at
     }
 
-    /// Where a byte of this text's content stands in the file.
+    /// Where a byte of this text's content stands in the file; beyond the last visible one, the place after that.
     ///
     /// YAML folds lines, strips indents and unescapes, so that content and file do not run in step; but the visible
     /// characters of the content all stand in the file, in the same order. Counting those finds the place.
@@ -200,13 +204,15 @@ impl Node {
         }
         let is_visible = |each: char| !each.is_whitespace();
         let before = content.get(..byte).unwrap_or(content).chars().filter(|each| is_visible(*each)).count();
-        for wanted in content.chars().filter(|each| is_visible(*each)).take(before) {
-            source.find(|(_, each)| *each == wanted);
+        let mut place = self.at;
+        for (count, wanted) in content.chars().filter(|each| is_visible(*each)).enumerate().take(before + 1) {
+            let Some((offset, _)) = source.find(|(_, each)| *each == wanted) else { break };
+            place = position_of(file, self.offset + offset);
+            if count < before {
+                place.column += 1;
+            }
         }
-        match source.find(|(_, each)| is_visible(*each)) {
-            Some((offset, _)) => position_of(file, self.offset + offset),
-            None => self.at,
-        }
+        place
     }
 }
 
@@ -260,6 +266,8 @@ mod tests {
             let Content::Text(content) = &e.content else { panic!("{e:?}") };
             let byte = content.find("bad").unwrap();
             assert_eq!(e.place_of_byte(text, byte), Position { line, column }, "{text}");
+            let end = Position { line, column: column + "bad = 2".len() };
+            assert_eq!(e.place_of_byte(text, content.len()), end, "{text}");
         }
     }
 

@@ -76,7 +76,8 @@ impl AudienceForm {
             name: name.clone(),
             title: self.title.clone().unwrap_or_else(|| name.to_string()),
             description: self.description.clone().unwrap_or_default(),
-            expression: expression.trim().to_owned(),
+            // The canonical text: an expression that is only written otherwise decides the same memberships.
+            expression: parsed.to_string(),
             merge_policy: merge_policy?,
             evaluation: self.evaluation,
             reads: checked.reads().clone(),

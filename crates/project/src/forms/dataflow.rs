@@ -130,7 +130,7 @@ fn check_field(At { value: path, at }: &At<FieldPath>, union: &Fields, notes: &m
             notes.note(*at, format!("no schema has a field `{path}`"), help);
         }
         Some(kind @ (FieldType::Object(_) | FieldType::Array(_) | FieldType::Map(_))) => {
-            let message = format!("field `{path}` is {kind}: only single values are sent");
+            let message = format!("field `{path}` is of type {kind}: only single values are sent");
             notes.note(*at, message, "name a field below it".to_owned());
         }
         Some(_) => {}

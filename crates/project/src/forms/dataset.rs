@@ -3,6 +3,7 @@
 use domain::dataset::{Dataset, Format, OnUnmatched, Retention, Source, WriteMode};
 use domain::label::Label;
 use domain::name::{DatasetName, PartnerName, SchemaName};
+use domain::namespace::NamespaceType;
 use domain::schema::{FieldType, Schema};
 use domain::value::FieldPath;
 use jiff::civil::{Date, DateTime};
@@ -182,7 +183,7 @@ impl SourceForm {
                 }
                 Some(kind @ (FieldType::Object(_) | FieldType::Array(_) | FieldType::Map(_))) => {
                     let message =
-                        format!("column `{name}` fills `{path}`, which is {kind}: a cell holds one value");
+                        format!("column `{name}` fills `{path}`, of type {kind}: a cell holds one value");
                     notes.note(*at, message, "name a field below it".to_owned());
                 }
                 Some(_) => {}
@@ -237,6 +238,7 @@ impl DatasetForm {
             && let Some(schema) = scope.catalogue.schemas.get(&self.schema.value)
         {
             self.source.check_columns(schema, notes);
+            self.check_partner(schema, scope, notes);
         }
         // Who a customer is, is the company's own to say.
         let of_origin = if self.partner.is_some() { OnUnmatched::SetAside } else { OnUnmatched::Create };
@@ -252,6 +254,23 @@ impl DatasetForm {
             error_threshold: self.error_threshold.unwrap_or(ERROR_THRESHOLD),
             retention: self.retention,
         })
+    }
+
+    /// A partner supplies its own IDs, and nobody else's.
+    fn check_partner(&self, schema: &Schema, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let Some(name) = &self.partner else { return };
+        let Some(partner) = scope.catalogue.partners.get(&name.value) else { return };
+        for (path, identity) in schema.identities() {
+            let namespace = scope.catalogue.namespace(&identity.namespace);
+            let is_foreign = identity.namespace != partner.namespace;
+            if is_foreign && namespace.is_some_and(|namespace| namespace.kind == NamespaceType::PartnerId) {
+                let message = format!(
+                    "field `{path}` of schema `{}` holds IDs of namespace `{}`, and partner `{}` has namespace `{}`",
+                    schema.name, identity.namespace, name.value, partner.namespace
+                );
+                notes.note(name.at, message, None);
+            }
+        }
     }
 
     /// An object belongs to one dataset: no prefix begins with another.

@@ -68,6 +68,11 @@ impl Read for DenyForm {
             members.finish(notes);
             return Read::read(label, notes).map(DenyForm::Label);
         }
+        if members.node("operator").or(members.node("operands")).is_none() {
+            members.finish(notes);
+            notes.note(node.at, "expected `{label: C1}` or `{operator: AND, operands: [...]}`", None);
+            return None;
+        }
         let operator = members.required("operator", notes);
         let operands_node = members.node("operands");
         let operands = members.required::<Vec<DenyForm>>("operands", notes);

@@ -73,7 +73,7 @@ impl Read for FieldForm {
         let maximum = members.optional("maximum", notes);
         let identity = members.optional("identity", notes);
         members.finish(notes);
-        Some(FieldForm {
+        let form = FieldForm {
             kind: kind?,
             title: title?,
             labels: labels?.unwrap_or_default(),
@@ -82,7 +82,9 @@ impl Read for FieldForm {
             minimum: minimum?,
             maximum: maximum?,
             identity: identity?,
-        })
+        };
+        form.check(node.at, notes);
+        Some(form)
     }
 }
 
@@ -158,7 +160,7 @@ fn tree(fields: impl Iterator<Item = (At<FieldPath>, Field)>, notes: &mut Notes<
     for (path, field) in fields {
         if let Err(leaf) = schema::insert(&mut tree, &path.value, field) {
             let message =
-                format!("field `{}` lies within a field that is {leaf} and has no members", path.value);
+                format!("field `{}` lies within a field of type {leaf}, which has no members", path.value);
             notes.note(path.at, message, None);
             fits = false;
         }
@@ -168,9 +170,6 @@ fn tree(fields: impl Iterator<Item = (At<FieldPath>, Field)>, notes: &mut Notes<
 
 impl SchemaForm {
     fn check(&self, notes: &mut Notes<'_>) {
-        for (path, field) in &self.fields {
-            field.check(&path.value, path.at, notes);
-        }
         let mut primaries = self.fields.iter().filter(|(_, field)| field.is_primary());
         if primaries.next().is_none() {
             let help = "mark one field with `identity: {namespace: ..., primary: true}`".to_owned();
@@ -215,31 +214,32 @@ impl FieldForm {
         self.identity.as_ref().is_some_and(|identity| identity.value.primary)
     }
 
-    fn check(&self, path: &FieldPath, at: Position, notes: &mut Notes<'_>) {
-        if matches!(self.kind, FieldType::Object(_)) {
-            let help = format!("write its members here, as `{path}.name`, each with labels of its own");
+    fn check(&self, at: Position, notes: &mut Notes<'_>) {
+        let kind = &self.kind;
+        if matches!(kind, FieldType::Object(_)) {
+            let help = "write its members as `a.b`, each with labels of its own".to_owned();
             notes.note(at, "an object is no field by itself", help);
         }
-        for value in self.allowed.iter().filter(|value| !fits(&self.kind, &value.value)) {
-            notes.note(value.at, format!("this value is no {}, the type of field `{path}`", self.kind), None);
+        for value in self.allowed.iter().filter(|value| !fits(kind, &value.value)) {
+            notes.note(value.at, format!("this value does not fit the field's type, {kind}"), None);
         }
-        let is_number = matches!(self.kind, FieldType::Integer | FieldType::Double);
+        let is_number = matches!(kind, FieldType::Integer | FieldType::Double);
         if !is_number && (self.minimum.is_some() || self.maximum.is_some()) {
-            let message =
-                format!("field `{path}` is {}: only numbers have a minimum or a maximum", self.kind);
-            notes.note(at, message, None);
+            notes.note(
+                at,
+                format!("a field of type {kind} has no minimum or maximum: only numbers do"),
+                None,
+            );
         }
         if let (Some(minimum), Some(maximum)) = (self.minimum, self.maximum)
             && minimum > maximum
         {
-            let message = format!("field `{path}` has the minimum {minimum} above its maximum {maximum}");
-            notes.note(at, message, None);
+            notes.note(at, format!("the minimum {minimum} lies above the maximum {maximum}"), None);
         }
         if let Some(identity) = &self.identity
-            && self.kind != FieldType::String
+            && *kind != FieldType::String
         {
-            let message = format!("field `{path}` is {}: only a string can be an identity", self.kind);
-            notes.note(identity.at, message, None);
+            notes.note(identity.at, format!("a field of type {kind} is no identity: only a string is"), None);
         }
     }
 
@@ -269,9 +269,9 @@ impl IdentityForm {
         let kind = scope.forms.namespace_type(&scope.catalogue.namespaces, &self.namespace, notes);
         let Some(kind) = kind.filter(|kind| self.primary && !kind.links_people()) else { return };
         let Class::Profile = class;
-        let what = if kind == NamespaceType::PartnerId { "a partner's IDs" } else { "what is no person" };
+        let what = if kind == NamespaceType::PartnerId { "a partner's IDs" } else { "IDs of no person" };
         let message = format!(
-            "namespace `{}` identifies {what}: it cannot be the primary identity of class `profile`",
+            "namespace `{}` holds {what}, which are no primary identity of class `profile`",
             self.namespace.value
         );
         let help = "make an e-mail address or an ID of your own the primary identity".to_owned();

@@ -1,12 +1,11 @@
 //! The example project is the bank of the story: it loads without a warning, and what it compiles to is as told.
 
-mod support;
-
 use domain::catalogue::Catalogue;
 use domain::dataflow::State;
 use jiff::civil::{Date, date};
 use project::{Compiled, Project};
-use support::{Kit, changed, example, replace};
+
+use crate::support::{Kit, changed, example, replace};
 
 const TODAY: Date = date(2026, 11, 22);
 
@@ -129,6 +128,7 @@ fn what_was_applied_does_not_change_its_kind() {
         replace(folder, "destinations/northlight_seed.yaml", "s3-file", "facebook");
         replace(folder, "dataflows/prospects_to_file.yaml", "agency_file", "newsletter_file");
     });
-    let problems = Project::load(folder.path(), &support::Lenient).unwrap().compile(Some(&before), TODAY);
+    let problems =
+        Project::load(folder.path(), &crate::support::Lenient).unwrap().compile(Some(&before), TODAY);
     insta::assert_snapshot!(problems.unwrap_err());
 }

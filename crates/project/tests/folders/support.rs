@@ -1,7 +1,5 @@
 //! Project folders for tests, and plugins that know as much as the loader asks.
 
-#![expect(dead_code, reason = "each test binary uses its share")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,355 @@
+//! Projects that are broken in every way that is checked, each with exactly what is said of it.
+
+use std::fs;
+
+use project::{Problems, Project};
+
+use crate::support::{Kit, changed, replace};
+
+/// A file, a text in it, and what stands there instead. Without a text the whole file is written anew.
+type Change = (&'static str, &'static str, &'static str);
+
+fn problems(changes: &[Change]) -> Result<Project, Problems> {
+    let folder = changed(|folder| {
+        for (file, old, new) in changes {
+            if old.is_empty() {
+                fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+                fs::write(folder.join(file), new).unwrap();
+            } else {
+                replace(folder, file, old, new);
+            }
+        }
+    });
+    Project::load(folder.path(), &Kit)
+}
+
+fn check(name: &str, cases: &[(&str, &[Change])]) {
+    let told: Vec<String> = cases
+        .iter()
+        .map(|(case, changes)| match problems(changes) {
+            Ok(_) => panic!("{case}: nothing was found"),
+            Err(problems) => format!("# {case}\n{problems}\n"),
+        })
+        .collect();
+    insta::assert_snapshot!(name, told.join("\n"));
+}
+
+const DATASET: &str = "datasets/crm_customers.yaml";
+const SCHEMA: &str = "schemas/customer.yaml";
+const AUDIENCE: &str = "audiences/high_earning_homeowner_prospects.yaml";
+
+#[test]
+fn the_folder_and_its_files() {
+    check(
+        "files",
+        &[
+            ("an empty file", &[(DATASET, "", "")]),
+            ("no YAML", &[(DATASET, "", "title: [a\nschema: b\n")]),
+            ("a key twice", &[(DATASET, "schema: customer", "schema: customer\nschema: customer")]),
+            ("a tab", &[(DATASET, "  format", "\tformat")]),
+            ("two documents", &[(DATASET, "write_mode", "---\nwrite_mode")]),
+            (
+                "files that have no place",
+                &[
+                    ("dataset/a.yaml", "", "a: 1"),
+                    ("datasets/a.yml", "", "a: 1"),
+                    ("datasets/old/a.yaml", "", "a: 1"),
+                    ("namespace.yaml", "", "a: 1"),
+                    ("edge/a.yaml", "", "a: 1"),
+                ],
+            ),
+            ("a name that is none", &[("datasets/my data.yaml", "", "a: 1")]),
+        ],
+    );
+}
+
+#[test]
+fn the_shape_of_a_file() {
+    check(
+        "shape",
+        &[
+            (
+                "several faults of one file are found in one go",
+                &[
+                    (DATASET, "title:", "titel:"),
+                    (DATASET, "format: csv", "format: cvs"),
+                    (DATASET, "write_mode: replace", "write_mode: [replace]"),
+                    (DATASET, "error_threshold: 5", "error_threshold: five"),
+                    (DATASET, "crm_id: crmId", "crm_id: 7"),
+                    (DATASET, "email: personalEmail.address", "email: personal-email"),
+                ],
+            ),
+            ("a missing key", &[(DATASET, "schema: customer\n", "")]),
+            ("a key with nothing", &[(DATASET, "schema: customer", "schema:")]),
+            ("a list for a map", &[("partners/northlight.yaml", "", "- a\n- b\n")]),
+            ("a number for a text", &[("project.yaml", "title: SecurFinancial", "title: 42")]),
+            ("no day", &[("partners/northlight.yaml", "2027-12-31", "31.12.2027")]),
+            ("no share", &[(DATASET, "error_threshold: 5", "error_threshold: 101")]),
+            ("no days", &[("datasets/northlight_enrichment.yaml", "days: 180", "days: 0")]),
+        ],
+    );
+}
+
+#[test]
+fn namespaces_partners_and_words() {
+    check(
+        "words",
+        &[
+            ("a namespace twice", &[("namespaces.yaml", "- code: ECID", "- code: ECID\n  - code: Email")]),
+            (
+                "another type for a standard namespace",
+                &[("namespaces.yaml", "code: Email", "code: Email\n    type: phone")],
+            ),
+            ("a namespace without a type", &[("namespaces.yaml", "code: ECID", "code: Ecid")]),
+            ("an unknown type", &[("namespaces.yaml", "partner_id", "partner")]),
+            (
+                "a partner whose IDs would link people",
+                &[("partners/northlight.yaml", "NorthlightID", "CRMID")],
+            ),
+            (
+                "an action that no one knows",
+                &[
+                    ("partners/northlight.yaml", "- Analytics", "- Analytic"),
+                    ("policies/third_party_export_restriction.yaml", "[Export to Third Party]", "[Export]"),
+                    ("destinations/facebook.yaml", "- Cross Site Targeting", "- cross site targeting"),
+                ],
+            ),
+            (
+                "labels that no one knows",
+                &[
+                    (SCHEMA, "labels: [I2]", "labels: [i2]"),
+                    ("policies/clear_identifiers_stay.yaml", "label: I1", "label: I3"),
+                    ("schemas/partner_enrichment.yaml", "labels: [Third-Party]", "labels: [ThirdParty]"),
+                ],
+            ),
+            (
+                "core words as one's own",
+                &[
+                    ("project.yaml", "  Wealth: ", "  C2: may go\n  Wealth: "),
+                    ("marketing-actions.yaml", "Export Clear", "Analytics: may be\nExport Clear"),
+                ],
+            ),
+            (
+                "policies that deny nothing",
+                &[
+                    ("policies/third_party_export_restriction.yaml", "[Export to Third Party]", "[]"),
+                    (
+                        "policies/no_wealth_with_identity.yaml",
+                        "    - label: Wealth\n    - label: I1\n",
+                        "    []",
+                    ),
+                    ("policies/clear_identifiers_stay.yaml", "label: I1", "labels: I1"),
+                    ("policies/partner_data_no_personalisation.yaml", "ENABLED", "enabled"),
+                ],
+            ),
+            (
+                "merge policies",
+                &[
+                    ("merge-policies.yaml", "  default: true\n", ""),
+                    ("merge-policies.yaml", "[crm_customers,", "[crm_customer,"),
+                ],
+            ),
+            ("two defaults", &[("merge-policies.yaml", "bank_first:\n", "bank_first:\n  default: true\n")]),
+        ],
+    );
+}
+
+#[test]
+fn schemas_and_datasets() {
+    check(
+        "datasets",
+        &[
+            ("no primary identity", &[(SCHEMA, ", primary: true", "")]),
+            (
+                "two primary identities",
+                &[(SCHEMA, "{namespace: Email}", "{namespace: Email, primary: true}")],
+            ),
+            (
+                "an identity of an unknown namespace",
+                &[(SCHEMA, "namespace: Phone_E.164", "namespace: Phone_E164")],
+            ),
+            (
+                "a partner ID as the primary identity",
+                &[
+                    ("schemas/partner_enrichment.yaml", "Email, primary: true", "Email"),
+                    ("schemas/partner_enrichment.yaml", "NorthlightID}", "NorthlightID, primary: true}"),
+                ],
+            ),
+            (
+                "fields that make no sense",
+                &[
+                    (SCHEMA, "enum: [basic, plus, private]", "enum: [basic, 2]\n    maximum: 3"),
+                    (SCHEMA, "type: double", "type: double\n    minimum: 2\n    maximum: 1"),
+                    (SCHEMA, "type: boolean", "type: boolean\n    identity: {namespace: Email}"),
+                    (SCHEMA, "type: date", "type: day"),
+                    (SCHEMA, "title: Last name", "title: Last name\n    minimum: 1"),
+                ],
+            ),
+            (
+                "a field within a field, and an object by itself",
+                &[
+                    (SCHEMA, "  tier:\n", "  tier.name: {type: string}\n  tier:\n"),
+                    (
+                        SCHEMA,
+                        "  accountOpened:",
+                        "  a: {type: object, fields: {b: {type: string}}}\n  accountOpened:",
+                    ),
+                ],
+            ),
+            (
+                "one field of two types",
+                &[(
+                    "schemas/partner_enrichment.yaml",
+                    "  partner.hiking: {type: string",
+                    "  tier: {type: integer",
+                )],
+            ),
+            (
+                "columns that fill nothing",
+                &[
+                    (DATASET, "tier: tier", "tier: teir"),
+                    (DATASET, "phone: mobilePhone.number", "phone: mobilePhone"),
+                    (DATASET, "first_name: person.name.firstName", "first_name: person.name.lastName"),
+                ],
+            ),
+            ("no column for the primary identity", &[(DATASET, "    crm_id: crmId\n", "")]),
+            (
+                "a column that is mapped and ignored",
+                &[(DATASET, "write_mode", "  ignored_columns: [tier]\nwrite_mode")],
+            ),
+            (
+                "names of nothing",
+                &[
+                    (DATASET, "schema: customer", "schema: custmer"),
+                    ("datasets/northlight_enrichment.yaml", "partner: northlight", "partner: acxiom"),
+                ],
+            ),
+            (
+                "IDs of another partner",
+                &[
+                    (
+                        "namespaces.yaml",
+                        "- code: ECID",
+                        "- code: ECID\n  - {code: OtherID, type: partner_id}",
+                    ),
+                    ("partners/northlight.yaml", "NorthlightID", "OtherID"),
+                ],
+            ),
+            (
+                "prefixes within each other",
+                &[("datasets/northlight_enrichment.yaml", "partners/northlight/", "crm/northlight/")],
+            ),
+            ("one prefix twice", &[("datasets/northlight_enrichment.yaml", "partners/northlight/", "crm/")]),
+            ("a prefix that is no folder", &[(DATASET, "prefix: crm/", "prefix: /crm")]),
+            (
+                "patterns without a day",
+                &[
+                    ("datasets/northlight_enrichment.yaml", "%Y-%m-%d", "%Y-%m"),
+                    (DATASET, "row_time: updated_at", "file_time: crm-%Q.csv"),
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn audiences_destinations_and_dataflows() {
+    const FLOW: &str = "dataflows/prospects_to_file.yaml";
+    check(
+        "activation",
+        &[
+            ("no expression", &[(AUDIENCE, "hasFinancialAdvisor = false", "hasFinancialAdvisor =")]),
+            (
+                "fields and types that do not fit, with their own lines",
+                &[
+                    (AUDIENCE, "partner.recentMortgageLikelihood", "partner.recentMortgageLiklihood"),
+                    (AUDIENCE, "hasFinancialAdvisor = false", "hasFinancialAdvisor = 1"),
+                ],
+            ),
+            ("an unknown merge policy", &[(AUDIENCE, "merge_policy: newest", "merge_policy: newset")]),
+            (
+                "an unknown audience",
+                &[("audiences/all_customers.yaml", "crmId.isNotNull()", "inSegment(\"all_customer\")")],
+            ),
+            (
+                "a circle",
+                &[
+                    (
+                        "audiences/all_customers.yaml",
+                        "crmId.isNotNull()",
+                        "inSegment(\"a\") and crmId.isNotNull()",
+                    ),
+                    ("audiences/a.yaml", "", "expression: inSegment(\"b\")\n"),
+                    ("audiences/b.yaml", "", "expression: not inSegment(\"all_customers\")\n"),
+                ],
+            ),
+            (
+                "destinations",
+                &[
+                    ("destinations/facebook.yaml", "plugin: facebook", "plugin: fakebook"),
+                    ("destinations/facebook.yaml", "secret: facebook", "secret: EAAB=token!"),
+                    ("destinations/agency_file.yaml", "prefix: agency/prospects", "prefix: true"),
+                    ("destinations/newsletter_file.yaml", "[Email Targeting, Onsite Personalization]", "[]"),
+                    (
+                        "destinations/northlight_seed.yaml",
+                        "config:\n  prefix: seeds/northlight\n  columns:\n    - {name: email_sha256, transform: sha256}\n",
+                        "",
+                    ),
+                ],
+            ),
+            (
+                "a dataflow of unknown things",
+                &[
+                    (FLOW, "high_earning_homeowner_prospects", "high_earning_prospects"),
+                    (FLOW, "agency_file", "agency_fil"),
+                    (FLOW, "{identity: NorthlightID}", "{identity: Northlight}"),
+                    (FLOW, "{identity: Email}", "{field: personalEmail.adress}"),
+                ],
+            ),
+            (
+                "mappings that cannot work",
+                &[
+                    ("dataflows/prospects_to_facebook.yaml", "EMAIL:", "EMIAL:"),
+                    ("dataflows/seed_to_northlight.yaml", "{identity: Email}", "{field: person.name}"),
+                    (FLOW, "{identity: NorthlightID}", "{identity: Email, field: crmId}"),
+                    ("dataflows/prospects_to_email.yaml", "{field: person.name.firstName}", "crmId"),
+                ],
+            ),
+            (
+                "nothing mapped",
+                &[(
+                    "dataflows/seed_to_northlight.yaml",
+                    "mapping:\n  email_sha256: {identity: Email}",
+                    "mapping: {}",
+                )],
+            ),
+            (
+                "what is broken is told once, and not again by what depends on it",
+                &[("project.yaml", "title:", "titel:"), (SCHEMA, "class: profile", "class: person")],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_folder_without_a_project() {
+    let folder = changed(|folder| fs::remove_file(folder.join("project.yaml")).unwrap());
+    let told = Project::load(folder.path(), &Kit).err().unwrap().to_string();
+    assert_eq!(told, "project.yaml:1:1: this file is missing; create it with at least `title: ...`");
+}
+
+#[test]
+fn policies_that_are_off_are_warned_of() {
+    let project = problems(&[
+        ("policies/clear_identifiers_stay.yaml", "ENABLED", "DISABLED"),
+        ("policies/partner_data_no_personalisation.yaml", "ENABLED", "DRAFT"),
+    ]);
+    let warnings: Vec<String> = project.unwrap().warnings().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"));
+}
+
+#[test]
+fn a_problem_has_a_form_for_tools() {
+    let problems = problems(&[(DATASET, "schema: customer", "schema: custmer")]);
+    insta::assert_json_snapshot!(problems.err());
+}

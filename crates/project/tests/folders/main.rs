@@ -1,0 +1,8 @@
+//! Whole project folders: the example as it stands, and broken in every way.
+
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod example;
+#[cfg(test)]
+mod support;
