@@ -33,10 +33,24 @@ impl Emulator {
 
     /// What a client of AWS needs to reach it.
     pub fn environment(&self) -> Environment {
-        let mut environment: Environment =
-            credentials().into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        environment.insert("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone());
-        environment
+        environment(&self.endpoint)
+    }
+}
+
+/// What a client of AWS needs to reach the emulator at an address.
+pub fn environment(endpoint: &str) -> Environment {
+    let address = [("AWS_ENDPOINT_URL", endpoint)];
+    credentials()
+        .into_iter()
+        .chain(address)
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Prints variables for a shell to read.
+pub fn print(environment: &Environment) {
+    for (name, value) in environment {
+        println!("export {name}='{value}'");
     }
 }
 

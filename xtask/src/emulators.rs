@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::emulator::{Emulator, Environment};
+use crate::emulator::{self, Emulator, Environment};
 use crate::{localstack, ministack};
 
 /// The emulators that the test suites run on.
@@ -34,9 +34,7 @@ impl Emulators {
 /// Starts both, prints the variables to export, and waits.
 pub fn run() -> Result<()> {
     let mut emulators = Emulators::start()?;
-    for (name, value) in emulators.environment() {
-        println!("export {name}='{value}'");
-    }
+    emulator::print(&emulators.environment());
     eprintln!("{} and {} run until Ctrl-C", emulators.localstack.label, emulators.ministack.label);
     loop {
         emulators.localstack.check()?;

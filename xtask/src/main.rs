@@ -1,12 +1,17 @@
 //! The project's chores: `cargo xtask --help`.
 
+mod deploy;
 mod emulator;
 mod emulators;
+mod functions;
 mod http;
+mod lint;
 mod localstack;
 mod ministack;
 mod process;
 mod progress;
+mod stack;
+mod test;
 mod venv;
 mod workspace;
 
@@ -17,13 +22,26 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Chore {
-    /// Start LocalStack and MiniStack, print how to reach them, and leave them running until Ctrl-C
+    /// Check formatting, clippy, dependencies (bans, licences, sources) and the template
+    Lint,
+    /// Start both emulators, deploy, and run every test
+    Test {
+        /// Run the soaks as well
+        #[arg(long)]
+        long: bool,
+    },
+    /// Start both emulators, print how to reach them, and leave them running until Ctrl-C
     Emulators,
+    /// Build the functions, deploy them on an emulator that runs already, and print how to reach them
+    Deploy(deploy::Options),
 }
 
 fn main() -> Result<()> {
     process::end_servers_on_interrupt()?;
     match Chore::parse() {
+        Chore::Lint => lint::run(),
+        Chore::Test { long } => test::run(long),
         Chore::Emulators => emulators::run(),
+        Chore::Deploy(options) => deploy::run(options),
     }
 }

@@ -1,0 +1,37 @@
+//! `cargo xtask lint`: everything that can be said of the code without running it.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::venv::Venv;
+use crate::{process, progress, workspace};
+
+/// Formatting, clippy, what may be depended on, and the template.
+pub fn run() -> Result<()> {
+    let tools = Venv::tools()?;
+    check("formatting", cargo().args(["fmt", "--all", "--check"]))?;
+    check(
+        "clippy",
+        cargo()
+            .args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--quiet"])
+            .args(["--", "--deny", "warnings"]),
+    )?;
+    // The advisory database is not asked here: it must be fetched, and changes under the same commit.
+    check(
+        "dependencies",
+        tools
+            .command("cargo-deny")
+            .args(["--all-features", "--locked", "check", "--hide-inclusion-graph"])
+            .args(["bans", "licenses", "sources"]),
+    )?;
+    check("template", tools.command("cfn-lint").arg("infra/template.yaml"))
+}
+
+fn cargo() -> Command {
+    Command::new(env!("CARGO"))
+}
+
+fn check(name: &str, command: &mut Command) -> Result<()> {
+    progress::step(name, || process::run(command.current_dir(workspace::root())))
+}
