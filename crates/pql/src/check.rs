@@ -387,8 +387,10 @@ impl<'a> Checker<'a> {
             if pattern.kind == Type::Unknown {
                 return pattern;
             }
-            let message = format!("the pattern of {called} is no string literal, but a {}", pattern.kind);
-            return self.fault(Error::wrong_type(message, pattern.span).help("patterns are compiled once"));
+            return self.fault(
+                Error::wrong_type(format!("{called} takes its pattern as a string literal"), pattern.span)
+                    .help("patterns are built once, before any profile is read"),
+            );
         };
         self.patterns += 1;
         if self.patterns > MAX_PATTERNS {
@@ -419,17 +421,18 @@ impl<'a> Checker<'a> {
 
     /// Two operands that must be of types whose values can be equal; a literal takes the type of what is none.
     fn comparable(&mut self, left: Typed, right: Typed, by: &str) -> (Term, Term) {
-        let (left, right) = if is_literal(&left.term) && !is_literal(&right.term) {
-            let left = converted(left, &right.kind);
-            (left, right)
+        let left_gives_way = is_literal(&left.term) && !is_literal(&right.term);
+        let (left, right) = if left_gives_way {
+            (converted(left, &right.kind), right)
         } else {
             let right = converted(right, &left.kind);
             (left, right)
         };
         if !left.kind.fits(&right.kind) {
+            let (right_one, wrong_one) = if left_gives_way { (&right, &left) } else { (&left, &right) };
             let message = format!("{by} compares {} with {}", article(&left.kind), article(&right.kind));
-            let help = format!("{} on both sides is expected", article(&left.kind));
-            self.errors.push(Error::wrong_type(message, right.span.clone()).help(help));
+            let error = Error::wrong_type(message, wrong_one.span.clone());
+            self.errors.push(error.help(format!("{} on both sides is expected", article(&right_one.kind))));
         }
         (comparable_term(left), comparable_term(right))
     }

@@ -115,7 +115,7 @@ impl<'a> Datum<'a> {
                     && (0..left.count().unwrap_or(0)).all(|index| {
                         match (left.item(index, context), right.item(index, context)) {
                             (Some(left), Some(right)) => left.equals(right, context),
-                            (left, right) => left.is_none() && right.is_none(),
+                            _ => false,
                         }
                     })
             }

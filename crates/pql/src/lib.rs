@@ -15,6 +15,11 @@ mod text;
 mod token;
 mod types;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod reference;
+
 pub use check::Checked;
 pub use error::{Error, ErrorKind, Span};
 pub use predicate::{Context, Predicate};
@@ -30,7 +35,7 @@ pub struct Expression {
 /// # Errors
 /// The first place where the text stops being an expression.
 pub fn parse(text: &str) -> Result<Expression, Error> {
-    parse::tree(text).map(|root| Expression { root })
+    parse::tree(text).map(|root| Expression { root: *root }).map_err(|error| *error)
 }
 
 impl Expression {

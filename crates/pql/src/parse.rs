@@ -28,7 +28,7 @@ pub(crate) const MAX_NESTING: usize = 64;
 const MAX_RECURSION: usize = 2 * MAX_NESTING;
 
 /// Words that are fields only in a path: `last.value` and `person.name.last`, but not `last`.
-const TIME_WORDS: [&str; 32] = [
+pub(crate) const TIME_WORDS: [&str; 32] = [
     "now",
     "today",
     "yesterday",
@@ -64,21 +64,23 @@ const TIME_WORDS: [&str; 32] = [
 ];
 
 /// Words that are fields only after a dot.
-const KEYWORDS: [&str; 16] = [
+pub(crate) const KEYWORDS: [&str; 16] = [
     "and", "or", "not", "in", "notIn", "like", "matches", "occurs", "let", "select", "exists", "forall",
     "where", "over", "true", "false",
 ];
 
-type Result<T> = std::result::Result<T, Error>;
+/// Nodes and errors are boxed, so that the frames of the rules, which recurse, stay small.
+type Result<T> = std::result::Result<T, Box<Error>>;
 
 /// The syntax tree of a whole text.
-pub(crate) fn tree(text: &str) -> Result<Node> {
+pub(crate) fn tree(text: &str) -> Result<Box<Node>> {
     if text.len() > MAX_LENGTH {
         return Err(Error::parse(
             format!("expression has {} bytes, and at most {MAX_LENGTH} are allowed", text.len()),
             0..text.len(),
         )
-        .help("split the audience into several and join them with `inSegment`"));
+        .help("split the audience into several and join them with `inSegment`")
+        .into());
     }
     let tokens = tokens(text)?;
     let mut parser = Parser { tokens: &tokens, position: 0, list_at: None, recursion: 0 };
@@ -101,11 +103,11 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn expression(&mut self) -> Result<Node> {
+    fn expression(&mut self) -> Result<Box<Node>> {
         self.deeper(|parser| if parser.at_lambda() { parser.lambda() } else { parser.or() })
     }
 
-    fn lambda(&mut self) -> Result<Node> {
+    fn lambda(&mut self) -> Result<Box<Node>> {
         let start = self.start();
         self.expect("(")?;
         let mut parameters = vec![self.name()?];
@@ -114,15 +116,15 @@ impl<'a> Parser<'a> {
         }
         self.expect(")")?;
         self.expect("=>")?;
-        let body = Box::new(self.expression()?);
+        let body = self.expression()?;
         self.node(NodeKind::Lambda { parameters, body }, start)
     }
 
-    fn or(&mut self) -> Result<Node> {
+    fn or(&mut self) -> Result<Box<Node>> {
         self.chain("or", Parser::and, NodeKind::Or)
     }
 
-    fn and(&mut self) -> Result<Node> {
+    fn and(&mut self) -> Result<Box<Node>> {
         self.chain("and", Parser::not, NodeKind::And)
     }
 
@@ -130,43 +132,43 @@ impl<'a> Parser<'a> {
     fn chain(
         &mut self,
         keyword: &str,
-        operand: fn(&mut Self) -> Result<Node>,
+        operand: fn(&mut Self) -> Result<Box<Node>>,
         join: fn(Vec<Node>) -> NodeKind,
-    ) -> Result<Node> {
+    ) -> Result<Box<Node>> {
         let start = self.start();
         let first = operand(self)?;
         if *self.peek() != Token::Word(keyword) {
             return Ok(first);
         }
-        let mut operands = vec![first];
+        let mut operands = vec![*first];
         while self.accept_word(keyword) {
-            operands.push(operand(self)?);
+            operands.push(*operand(self)?);
         }
         self.node(join(operands), start)
     }
 
-    fn not(&mut self) -> Result<Node> {
+    fn not(&mut self) -> Result<Box<Node>> {
         let start = self.start();
         if !self.accept_word("not") && !self.accept("!") {
             return self.comparison();
         }
-        let operand = Box::new(self.deeper(Parser::not)?);
+        let operand = self.deeper(Parser::not)?;
         self.node(NodeKind::Not(operand), start)
     }
 
-    fn comparison(&mut self) -> Result<Node> {
+    fn comparison(&mut self) -> Result<Box<Node>> {
         let start = self.start();
-        let left = Box::new(self.sum()?);
+        let left = self.sum()?;
         let Some(operator) = self.accept_operator(&Operator::COMPARISONS) else {
             return match self.peek() {
                 Token::Word("occurs") => Err(self.not_supported_yet("occurs")),
-                _ => Ok(*left),
+                _ => Ok(left),
             };
         };
-        let right = Box::new(match operator {
+        let right = match operator {
             Operator::In | Operator::NotIn => self.members()?,
             _ => self.sum()?,
-        });
+        };
         if let Some(second) = self.operator(&Operator::COMPARISONS) {
             let error = Error::parse(
                 format!(
@@ -176,49 +178,49 @@ impl<'a> Parser<'a> {
                 ),
                 self.span(),
             );
-            return Err(error.help("join two comparisons with `and`, or put one in parentheses"));
+            return Err(error.help("join two comparisons with `and`, or put one in parentheses").into());
         }
         self.node(NodeKind::Binary { operator, left, right }, start)
     }
 
     /// What follows `in`: an array, or a list in parentheses.
-    fn members(&mut self) -> Result<Node> {
+    fn members(&mut self) -> Result<Box<Node>> {
         self.list_at = Some(self.position);
         self.sum()
     }
 
-    fn sum(&mut self) -> Result<Node> {
+    fn sum(&mut self) -> Result<Box<Node>> {
         self.left_associative(&Operator::SUMS, Parser::product)
     }
 
-    fn product(&mut self) -> Result<Node> {
+    fn product(&mut self) -> Result<Box<Node>> {
         self.left_associative(&Operator::PRODUCTS, Parser::unary)
     }
 
     fn left_associative(
         &mut self,
         operators: &[Operator],
-        operand: fn(&mut Self) -> Result<Node>,
-    ) -> Result<Node> {
+        operand: fn(&mut Self) -> Result<Box<Node>>,
+    ) -> Result<Box<Node>> {
         let start = self.start();
         let mut left = operand(self)?;
         while let Some(operator) = self.accept_operator(operators) {
-            let right = Box::new(operand(self)?);
-            left = self.node(NodeKind::Binary { operator, left: Box::new(left), right }, start)?;
+            let right = operand(self)?;
+            left = self.node(NodeKind::Binary { operator, left, right }, start)?;
         }
         Ok(left)
     }
 
-    fn unary(&mut self) -> Result<Node> {
+    fn unary(&mut self) -> Result<Box<Node>> {
         let start = self.start();
         if self.at_signed_number() || !self.accept("-") {
             return self.postfix();
         }
-        let operand = Box::new(self.deeper(Parser::unary)?);
+        let operand = self.deeper(Parser::unary)?;
         self.node(NodeKind::Negate(operand), start)
     }
 
-    fn postfix(&mut self) -> Result<Node> {
+    fn postfix(&mut self) -> Result<Box<Node>> {
         let start = self.start();
         let mut node = self.primary()?;
         loop {
@@ -231,15 +233,15 @@ impl<'a> Parser<'a> {
             let name = self.name()?;
             let kind = if *self.peek() == Token::Mark("(") {
                 let arguments = self.arguments()?;
-                NodeKind::Call { receiver: Some(Box::new(node)), function: name, arguments }
+                NodeKind::Call { receiver: Some(node), function: name, arguments }
             } else {
-                NodeKind::Member { of: Box::new(node), name }
+                NodeKind::Member { of: node, name }
             };
             node = self.node(kind, start)?;
         }
     }
 
-    fn primary(&mut self) -> Result<Node> {
+    fn primary(&mut self) -> Result<Box<Node>> {
         let start = self.start();
         let kind = match self.peek() {
             &Token::Word(word) => return self.word(word),
@@ -268,25 +270,26 @@ impl<'a> Parser<'a> {
     }
 
     /// An expression in parentheses, which are part of its span; after `in`, also a list.
-    fn parenthesised(&mut self) -> Result<Node> {
+    fn parenthesised(&mut self) -> Result<Box<Node>> {
         let start = self.start();
         let may_be_list = self.list_at == Some(self.position);
         self.expect("(")?;
-        let first = self.expression()?;
+        let mut first = self.expression()?;
         if may_be_list && (*self.peek() == Token::Mark(",") || matches!(first.kind, NodeKind::Literal(_))) {
-            let mut items = vec![first];
+            let mut items = vec![*first];
             while self.accept(",") {
-                items.push(self.expression()?);
+                items.push(*self.expression()?);
             }
             self.expect(")")?;
             return self.node(NodeKind::List(items), start);
         }
         self.expect(")")?;
-        Ok(Node { span: start..self.end(), ..first })
+        first.span = start..self.end();
+        Ok(first)
     }
 
     /// A primary that begins with a word.
-    fn word(&mut self, word: &'a str) -> Result<Node> {
+    fn word(&mut self, word: &'a str) -> Result<Box<Node>> {
         let start = self.start();
         let kind = match (word, self.peek_second()) {
             ("true" | "false", _) => {
@@ -301,15 +304,19 @@ impl<'a> Parser<'a> {
             }
             ("not", _) => {
                 let error = Error::parse("`not` stands where a value is expected", self.span());
-                return Err(error.help("put `not` and its operand in parentheses"));
+                return Err(error.help("put `not` and its operand in parentheses").into());
             }
             _ if KEYWORDS.contains(&word) => {
-                let error = self.expected("a field, a value, a function or `(`");
-                return Err(error.help(format!("a field of the name `{word}` is written `$1.{word}`")));
+                let error = *self.expected("a field, a value, a function or `(`");
+                return Err(error
+                    .help(format!("a field of the name `{word}` is written `$1.{word}`"))
+                    .into());
             }
             (_, next) if TIME_WORDS.contains(&word) && *next != Token::Mark(".") => {
                 let error = Error::parse(format!("`{word}` is a reserved word"), self.span());
-                return Err(error.help(format!("a field of the name `{word}` is written `$1.{word}`")));
+                return Err(error
+                    .help(format!("a field of the name `{word}` is written `$1.{word}`"))
+                    .into());
             }
             (_, Token::Mark("(")) => {
                 let function = self.name()?;
@@ -332,7 +339,7 @@ impl<'a> Parser<'a> {
             return Ok(items);
         }
         loop {
-            items.push(self.expression()?);
+            items.push(*self.expression()?);
             if self.accept(close) {
                 return Ok(items);
             }
@@ -353,11 +360,11 @@ impl<'a> Parser<'a> {
             _ => None,
         };
         literal.ok_or_else(|| {
-            Error::parse("whole number is out of range", start..self.end()).help(format!(
-                "whole numbers go from {} to {}; write `1e20` for a greater one",
-                i64::MIN,
-                i64::MAX
-            ))
+            let error = Error::parse("whole number is out of range", start..self.end());
+            let (least, most) = (i64::MIN, i64::MAX);
+            error
+                .help(format!("whole numbers go from {least} to {most}; write `1e20` for a greater one"))
+                .into()
         })
     }
 
@@ -402,9 +409,9 @@ impl<'a> Parser<'a> {
     }
 
     /// A node from `start` to the last token read.
-    fn node(&self, kind: NodeKind, start: usize) -> Result<Node> {
+    fn node(&self, kind: NodeKind, start: usize) -> Result<Box<Node>> {
         let node = Node::new(kind, start..self.end());
-        if node.height > MAX_NESTING { Err(too_deep(node.span)) } else { Ok(node) }
+        if node.height > MAX_NESTING { Err(too_deep(node.span)) } else { Ok(Box::new(node)) }
     }
 
     fn peek(&self) -> &'a Token<'a> {
@@ -471,16 +478,17 @@ impl<'a> Parser<'a> {
         if self.accept(mark) { Ok(()) } else { Err(self.expected(&format!("`{mark}`"))) }
     }
 
-    fn expected(&self, what: &str) -> Error {
-        Error::parse(format!("expected {what}, found {}", self.peek()), self.span())
+    fn expected(&self, what: &str) -> Box<Error> {
+        Error::parse(format!("expected {what}, found {}", self.peek()), self.span()).into()
     }
 
-    fn not_supported_yet(&self, what: &str) -> Error {
-        Error::not_supported_yet(ErrorKind::Parse, what, self.span())
+    fn not_supported_yet(&self, what: &str) -> Box<Error> {
+        Error::not_supported_yet(ErrorKind::Parse, what, self.span()).into()
     }
 }
 
-fn too_deep(span: Span) -> Error {
+fn too_deep(span: Span) -> Box<Error> {
     Error::parse(format!("expression is nested more than {MAX_NESTING} levels deep"), span)
         .help("split the audience into several and join them with `inSegment`")
+        .into()
 }

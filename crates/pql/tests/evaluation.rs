@@ -200,7 +200,10 @@ fn only_is_null_and_is_not_null_see_null() {
             "name.middle.isNull()",
         ],
     );
-    all(false, &["textMissing.isNotNull()", "name.isNull()", "(textMissing = textMissing).isNull()", "age.isNull()"]);
+    all(
+        false,
+        &["textMissing.isNotNull()", "name.isNull()", "(textMissing = textMissing).isNull()", "age.isNull()"],
+    );
 }
 
 #[test]
@@ -291,6 +294,8 @@ fn arrays_are_compared_as_sets_and_in_order() {
             r#"tags != ["c", "b", "a"]"#,
             "scores = [1, 2]",
             "name = name",
+            "[textMissing].count() = 1",
+            "[age, 1] = [42, 1]",
         ],
     );
     all(
@@ -302,6 +307,7 @@ fn arrays_are_compared_as_sets_and_in_order() {
             "tags = moreTags",
             r#"tags = ["a", "b"]"#,
             "name != name",
+            "[textMissing] = [textMissing]",
         ],
     );
 }
@@ -424,7 +430,10 @@ fn dates_are_instants_in_utc() {
 
 #[test]
 fn segments_are_asked_of_whoever_evaluates() {
-    all(true, &[r#"inSegment("members")"#, r#"not inSegment("others")"#, r#"inSegment("members") and age > 18"#]);
+    all(
+        true,
+        &[r#"inSegment("members")"#, r#"not inSegment("others")"#, r#"inSegment("members") and age > 18"#],
+    );
     all(false, &[r#"inSegment("others")"#]);
 }
 

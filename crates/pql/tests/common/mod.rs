@@ -2,6 +2,7 @@
 
 use domain::schema::{Field, FieldType, Fields};
 use domain::value::{Object, Value};
+use jiff::Timestamp;
 use pql::Context;
 
 /// Fields of every type; those that end in `Missing` have no value in [`profile`].
@@ -9,7 +10,14 @@ pub fn schema() -> Fields {
     let object = |fields: &[(&str, FieldType)]| FieldType::Object(fields_of(fields));
     let strings = || FieldType::Array(Box::new(FieldType::String));
     fields_of(&[
-        ("name", object(&[("first", FieldType::String), ("last", FieldType::String), ("middle", FieldType::String)])),
+        (
+            "name",
+            object(&[
+                ("first", FieldType::String),
+                ("last", FieldType::String),
+                ("middle", FieldType::String),
+            ]),
+        ),
         (
             "partner",
             object(&[
@@ -84,7 +92,8 @@ fn object_of(members: &[(&str, Value)]) -> Object {
 
 /// The profile of a member of `members`, at noon (UTC) of 31 January 2026.
 pub fn context(attributes: &Object) -> Context<'_> {
-    Context { attributes, audiences: &|id| id == "members", now: "2026-01-31T12:00:00Z".parse().unwrap() }
+    let noon = Timestamp::constant(1_769_860_800, 0);
+    Context { attributes, audiences: &|id| id == "members", now: noon }
 }
 
 /// What an expression answers for [`profile`].

@@ -1,0 +1,218 @@
+//! What is said of texts that are no expressions, and of expressions that do not fit the schema.
+
+mod common;
+
+use insta::assert_snapshot;
+
+/// Every expression with what is said of it.
+fn messages(expressions: &[&str]) -> String {
+    let mut messages = String::new();
+    for text in expressions {
+        let errors = match pql::parse(text) {
+            Ok(expression) => expression.check(&common::schema()).err().unwrap_or_default(),
+            Err(error) => vec![error],
+        };
+        assert!(!errors.is_empty(), "{text}");
+        for error in errors {
+            messages += &error.render(text);
+            messages += "\n\n";
+        }
+    }
+    messages
+}
+
+#[test]
+fn of_characters_that_form_no_token() {
+    assert_snapshot!(messages(&[
+        "name = “Bobby”",
+        "name = ‘Bobby’",
+        "näme = 1",
+        "age # 1",
+        "age == 42",
+        "age = 42 && true",
+        "age = 42 || true",
+        r#"name.first = "Bobby"#,
+        r#"name.first = "Bob\"#,
+        r#"name.first.matches("\d")"#,
+        r#""\u12""#,
+        r#""\uD83D""#,
+        "age = 4x",
+        "age = 1e999",
+        "age = 99999999999999999999",
+        "age = 9223372036854775808",
+        "$ = 1",
+        "$0.age = 1",
+        "age = 1.",
+    ]));
+}
+
+#[test]
+fn of_tokens_that_form_no_expression() {
+    assert_snapshot!(messages(&[
+        "",
+        "age =",
+        "= 42",
+        "(age = 42",
+        "age = 42)",
+        "age = 42 name",
+        "age = 42 and",
+        "and age = 42",
+        "1 < age < 99",
+        "name.first = not true",
+        "age in (1, 2",
+        "age in ()",
+        "age in [1 2]",
+        "age in [1,]",
+        "name.",
+        "name.first.contains(\"b\"",
+        "(a, b) = 1",
+        "(P) => ",
+        "month = 7",
+        "in = \"side\"",
+        "today.x and today",
+        "age @ 1",
+        "name\n  .first = 'Bobby'\n  and and",
+    ]));
+}
+
+#[test]
+fn of_parts_of_the_language_that_are_to_come() {
+    assert_snapshot!(messages(&[
+        "select o from orders where o.total > 1",
+        "exists o from orders",
+        "forall o from orders : o.total > 1",
+        "sum o.total over o from orders",
+        "let x = age in x > 1",
+        "orders[total > 1]",
+        "orders.filter(total > 1)",
+        "^name",
+        "{\"a\": 1}",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true)])",
+        "lastSeen occurs <= 7 days before now",
+        "birthDate = date(1984, 2, 29)",
+        "if(hasAdvisor, 1, 2) = 1",
+        "xEvent.count() > 1",
+        "orders.total = 1",
+        "limits.card = 1",
+        "limits.get(\"card\") = 1",
+    ]));
+}
+
+#[test]
+fn of_names_without_meaning() {
+    assert_snapshot!(messages(&[
+        "agee = 42",
+        "Age = 42",
+        "partner.netWorthBnd = \"high\"",
+        "name.first.second = 1",
+        "netWorthBand = \"high\"",
+        "something = 1",
+        "(P) => P",
+        "$1 = 1",
+        "$2.age = 1",
+        "(P, Q) => Q.age = 1",
+        "name.first.startWith(\"B\")",
+        "name.first.frobnicate()",
+        "startsWith(\"B\")",
+        "name.inSegment(\"B\")",
+        "name.first.contains()",
+        "name.first.contains(\"a\", true, 1)",
+        "name.first.isNull(1)",
+        "name.first.contains(\"a\").x",
+        "nme.first = \"a\" and agee = 1 or name.frst = \"b\"",
+    ]));
+}
+
+#[test]
+fn of_values_of_the_wrong_type() {
+    assert_snapshot!(messages(&[
+        "age = \"old\"",
+        "\"old\" = age",
+        "age = true",
+        "age = name",
+        "name.first = age",
+        "tags = \"a\"",
+        "tags = [birthDate]",
+        "birthDate = \"yesterday\"",
+        "birthDate < \"2000-01-01\"",
+        "name.first < \"C\"",
+        "age > hasAdvisor",
+        "name.first + 1 = 2",
+        "-name.first = 2",
+        "age.contains(\"4\")",
+        "name.first.contains(4)",
+        "name.first.contains(\"a\", 1)",
+        "name.first.contains(\"a\", hasAdvisor)",
+        "age like \"4%\"",
+        "name.first like name.last",
+        "name.first.matches(5)",
+        "name.first.matches(\"(\")",
+        "name.first.matches(\"a(?=b)\")",
+        "name.first.matches(\"(a)\\\\1\")",
+        "name.first.matches(\"a*+\")",
+        "name.first.matches(\"(?U)a\")",
+        "name.first.matches(\"a{1000}{1000}\")",
+        "name.first in \"Bobby\"",
+        "name.first in name",
+        "age in tags",
+        "[1, \"a\"].count() = 2",
+        "tags.intersects(\"a\")",
+        "tags.intersects(scores)",
+        "age.count() = 1",
+        "name.first.getYear() = 1",
+        "inSegment(name.first)",
+        "inSegment(5)",
+        "age = ((x) => x)",
+    ]));
+}
+
+#[test]
+fn of_what_is_too_much() {
+    let deep = format!("{}true{}", "(".repeat(1000), ")".repeat(1000));
+    let negated = format!("{}true", "!".repeat(50_000));
+    let negative = format!("{}1", "- ".repeat(30_000));
+    let chained = format!("1{} = 1", " + 1".repeat(10_000));
+    let path = format!("a{} = 1", ".a".repeat(30_000));
+    let lists = format!("age in {}", "[".repeat(60_000));
+    let nested = "age in (".repeat(8_000);
+    let lambdas = "(a) => ".repeat(9_000);
+    let patterns = vec!["name.first.matches(\"a\")"; 129].join(" or ");
+    let long = " ".repeat(64 * 1024 + 1);
+    for text in [&deep, &negated, &negative, &chained, &path, &lists, &nested, &lambdas] {
+        let error = pql::parse(text).unwrap_err();
+        assert!(error.message.contains("more than 64 levels deep"), "{}: {error}", &text[..20]);
+    }
+    let error = pql::parse(&long).unwrap_err();
+    assert_snapshot!(error, @"expression has 65537 bytes, and at most 65536 are allowed; split the audience into several and join them with `inSegment`");
+    let errors = pql::parse(&patterns).unwrap().check(&common::schema()).unwrap_err();
+    assert_snapshot!(errors[0], @"expression has more than 128 patterns; use `contains` or `startsWith` where no pattern is needed, or split the audience");
+}
+
+#[test]
+fn the_deepest_expressions_need_little_stack() {
+    let deep = |times, open: &str, close: &str| format!("{}true{}", open.repeat(times), close.repeat(times));
+    let texts = [
+        deep(120, "(", ")"),
+        deep(62, "not ", ""),
+        deep(31, "not (false or ", ")"),
+        deep(62, "true = (", ")"),
+        deep(61, "[", "]"),
+    ];
+    let small = std::thread::Builder::new().stack_size(1 << 20);
+    let thread = small.spawn(move || {
+        for text in texts {
+            assert!(common::evaluate(&text).is_ok(), "{text}: {:?}", common::evaluate(&text));
+            assert_eq!(
+                pql::parse(&text).unwrap().to_string(),
+                pql::parse(&text).unwrap().clone().to_string()
+            );
+        }
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_long_chain_of_conditions_is_not_deep() {
+    let text = vec!["age = 42"; 4_000].join(" and ");
+    assert_eq!(common::evaluate(&text), Ok(true));
+}
