@@ -97,6 +97,11 @@ impl DestinationError {
         self.operation
     }
 
+    /// What was found, expected and is to be done, without the operation before it and the details after it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The details, in the order in which they were added.
     pub fn context(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.context.iter().map(|(key, value)| (*key, value.as_str()))

@@ -12,6 +12,7 @@ use crate::{DestinationError, ErrorKind};
 /// How long a call may take, all in all. The lease on what is being sent is longer.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_IDLE: Duration = Duration::from_secs(15);
 const MAX_REPLY_BYTES: usize = 4 << 20;
 
 /// The HTTP client that destinations share: connections are kept, redirects are not followed (a token would follow
@@ -29,6 +30,9 @@ impl Http {
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .timeout(timeout)
+            // A function sleeps between its calls, and vendors close what sleeps: better a new connection than a call
+            // of unknown fate on a dead one.
+            .pool_idle_timeout(MAX_IDLE)
             .build()
             .map_err(|error| {
                 DestinationError::new(ErrorKind::ConfigInvalid, "start", "the HTTP client cannot be built")

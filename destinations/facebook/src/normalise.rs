@@ -210,7 +210,11 @@ fn push_latin(text: &str, out: &mut String) {
 
 fn push_lower(text: &str, out: &mut String) {
     if text.is_ascii() {
-        out.extend(text.chars().map(|each| each.to_ascii_lowercase()));
+        let start = out.len();
+        out.push_str(text);
+        if let Some(pushed) = out.get_mut(start..) {
+            pushed.make_ascii_lowercase();
+        }
     } else {
         out.push_str(&text.to_lowercase());
     }
