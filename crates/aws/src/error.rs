@@ -7,18 +7,29 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Error {
     doing: String,
+    refused: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// A failure that has no cause beyond its text.
     pub fn plain(message: impl Into<String>) -> Error {
-        Error { doing: message.into(), source: None }
+        Error { doing: message.into(), refused: false, source: None }
     }
 
     /// A failure of something that was being done: `could not <doing>: <cause>`.
     pub fn of(doing: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        Error { doing: format!("could not {doing}"), source: Some(source.into()) }
+        Error { doing: format!("could not {doing}"), refused: false, source: Some(source.into()) }
+    }
+
+    /// The same failure, where the service is known to have refused the request: nothing was done.
+    pub(crate) fn refused(self, refused: bool) -> Error {
+        Error { refused, ..self }
+    }
+
+    /// Whether the service refused the request, so that nothing was done.
+    pub fn was_refused(&self) -> bool {
+        self.refused
     }
 }
 

@@ -15,6 +15,7 @@ mod profiles;
 mod queues;
 mod secrets;
 mod start;
+mod sweep;
 mod units;
 
 pub use deployment::Deployment;
@@ -25,7 +26,8 @@ pub use ledger::{
 };
 pub use objects::{Object, Objects};
 pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
-pub use queues::{Queue, Queues, Wake};
+pub use queues::{Evaluate, Queue, Queues, Wake};
 pub use secrets::Secrets;
 pub use start::{InForce, Store, logging};
+pub use sweep::{Sweep, Swept};
 pub use units::Units;

@@ -90,7 +90,11 @@ impl Objects {
             .body(ByteStream::from(content))
             .send()
             .await
-            .map_err(|error| Error::of(&format!("write an object of bucket `{bucket}`"), error))?;
+            .map_err(|error| {
+                let refused =
+                    error.raw_response().is_some_and(|response| response.status().is_client_error());
+                Error::of(&format!("write an object of bucket `{bucket}`"), error).refused(refused)
+            })?;
         Ok(())
     }
 

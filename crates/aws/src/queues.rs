@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::ledger::SliceKey;
 
 /// The queues.
 #[derive(Debug, Clone)]
@@ -24,6 +25,19 @@ pub enum Queue {
     Chunks,
     /// Runs and slices of evaluation.
     Slices,
+}
+
+/// Work for evaluation: `{"start": {"reason": ..}}` or `{"slice": {"run": .., "slice": ..}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evaluate {
+    /// Starts a run.
+    Start {
+        /// Why: `schedule`, or who asks.
+        reason: String,
+    },
+    /// Takes up a slice of a run where its checkpoint left it.
+    Slice(SliceKey),
 }
 
 /// Wakes the worker of a dataflow.

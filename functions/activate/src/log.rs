@@ -1,0 +1,46 @@
+//! The delivery log: what was sent where, when, of whom, and under which catalogue. It holds no value that was sent.
+
+use domain::catalogue::CatalogueHash;
+use domain::delivery::Operation;
+use domain::identity::ProfileId;
+use domain::name::{AudienceName, DataflowName, DestinationName};
+use domain::profile::day;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// The attempt that the call was.
+    pub attempt: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// The dataflow.
+    pub dataflow: DataflowName,
+    /// The audience.
+    pub audience: AudienceName,
+    /// The destination.
+    pub destination: DestinationName,
+    /// What was done.
+    pub operation: Operation,
+    /// The sequence of the catalogue under which it was allowed.
+    pub sequence: u64,
+    /// That catalogue.
+    pub catalogue: CatalogueHash,
+    /// Of whom, in the order of the call's records.
+    pub profiles: Vec<ProfileId>,
+    /// How many records the vendor refused, as far as it said which.
+    pub rejected: usize,
+    /// How many it refused without saying which.
+    pub unattributed: usize,
+    /// Why the call failed as a whole, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl LogEntry {
+    /// Where it is kept: by day and dataflow.
+    pub fn key(&self) -> String {
+        format!("deliveries/{}/{}/{}.json", day(self.at), self.dataflow, self.attempt)
+    }
+}

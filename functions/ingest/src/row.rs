@@ -1,0 +1,271 @@
+//! Applying one record: finding its profile, linking its identities, writing its fragment.
+//!
+//! The order of writes is what makes a crash harmless. The graph names an identity before the identity links to the
+//! profile, and a fragment before it is written; a partner's ID refers to a fragment before the fragment holds it. What
+//! a crash leaves is thus always too much on the list, never something that no list knows.
+
+use std::collections::BTreeSet;
+
+use aws::{Claim, Error, Reference, Store};
+use domain::dataset::{Dataset, OnUnmatched};
+use domain::fragment::{Change, Fragment, FragmentKey, Record, WriteRules, decide};
+use domain::graph::{Graph, TooManyIdentities};
+use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
+use domain::ingest::Intake;
+use jiff::Timestamp;
+
+use crate::quarantine::code;
+
+/// How many fragments one partner ID may refer to.
+pub const MOST_REFERENCES: u16 = 100;
+
+/// How often a record is tried again when somebody else writes at the same moment.
+const MOST_RACES: u32 = 10;
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its fragment is written.
+    Ingested {
+        /// Whether its profile was created for it.
+        created: bool,
+    },
+    /// It says what was stored already.
+    Unchanged,
+    /// Something newer is stored.
+    Older,
+    /// No profile has any of its identities.
+    Unmatched,
+    /// It cannot be used: code and reason.
+    SetAside(&'static str, String),
+}
+
+/// Where one try ended.
+enum Try {
+    /// With an outcome.
+    Settled(Outcome),
+    /// Somebody else wrote in between: what was read is out of date.
+    Raced,
+}
+
+/// Applies the records of one dataset.
+pub struct Applier<'a> {
+    store: &'a Store,
+    intake: &'a Intake<'a>,
+    dataset: &'a Dataset,
+    keyring: &'a Keyring,
+    rules: WriteRules,
+}
+
+impl<'a> Applier<'a> {
+    /// An applier of a dataset's records.
+    pub fn new(
+        store: &'a Store,
+        intake: &'a Intake<'a>,
+        dataset: &'a Dataset,
+        keyring: &'a Keyring,
+        now: Timestamp,
+    ) -> Applier<'a> {
+        Applier { store, intake, dataset, keyring, rules: intake.rules(now) }
+    }
+
+    /// Applies a record. Applying it again has the same outcome and writes nothing.
+    ///
+    /// # Errors
+    /// Where the store fails, or too many others write to the same profile at once.
+    pub async fn apply(&self, record: &Record) -> Result<Outcome, Error> {
+        for _ in 0..MOST_RACES {
+            match self.attempt(record).await? {
+                Try::Settled(outcome) => return Ok(outcome),
+                Try::Raced => {}
+            }
+        }
+        Err(Error::plain("too many writers changed one profile at once: the record is tried again later"))
+    }
+
+    async fn attempt(&self, record: &Record) -> Result<Try, Error> {
+        if let Some(profile) = self.store.identities.link(&record.primary.key).await? {
+            return self.write(record, &profile).await;
+        }
+        let mut owners = BTreeSet::new();
+        for identity in &record.others {
+            owners.extend(self.store.identities.link(&identity.key).await?);
+        }
+        let mut owners = owners.into_iter();
+        match (owners.next(), owners.next()) {
+            (None, _) if self.dataset.on_unmatched == OnUnmatched::SetAside => {
+                Ok(Try::Settled(Outcome::Unmatched))
+            }
+            (None, _) => self.create(record).await,
+            (Some(profile), None) => self.write(record, &profile).await,
+            (Some(_), Some(_)) => Ok(Try::Settled(conflict())),
+        }
+    }
+
+    /// Creates the profile of a record whose identities nobody has.
+    async fn create(&self, record: &Record) -> Result<Try, Error> {
+        let first = record.identities().min_by_key(|identity| self.intake.rank(identity));
+        let profile = self.keyring.profile_id(&first.unwrap_or(&record.primary).key, 0);
+        let graph = match Graph::born(record, &self.dataset.name) {
+            Ok(graph) => graph,
+            Err(error) => return Ok(Try::Settled(too_many(&error))),
+        };
+        if !self.store.profiles.put_graph(&profile, &graph, None).await? {
+            // It was born before: by an attempt that died, or by a row that shares the first identity.
+            return self.write(record, &profile).await;
+        }
+        if let Some(refused) = self.claim(record.identities(), &profile, &graph).await? {
+            return Ok(refused);
+        }
+        let Change::Written(fragment) = decide(None, record, self.rules) else { return Ok(Try::Raced) };
+        self.put(record, &profile, None, Fragment { created_profile: true, ..fragment }).await
+    }
+
+    /// Writes a record to the profile that it belongs to.
+    async fn write(&self, record: &Record, profile: &ProfileId) -> Result<Try, Error> {
+        let stored = self.store.profiles.fragment(profile, &self.key(record)).await?;
+        let mut fragment = match decide(stored.as_ref(), record, self.rules) {
+            Change::Unchanged => return Ok(Try::Settled(Outcome::Unchanged)),
+            Change::Older => return Ok(Try::Settled(Outcome::Older)),
+            Change::AlreadyWritten { created_profile } => {
+                return Ok(Try::Settled(Outcome::Ingested { created: created_profile }));
+            }
+            Change::Confirmed(fragment) => {
+                let token = stored.as_ref().map(|stored| stored.token);
+                let written =
+                    self.store.profiles.put_fragment(profile, &self.key(record), &fragment, token).await?;
+                return Ok(if written { Try::Settled(Outcome::Unchanged) } else { Try::Raced });
+            }
+            Change::Written(fragment) => fragment,
+        };
+        // A fragment of the same identities was linked when it was written: only others need the graph.
+        if stored.as_ref().is_none_or(|stored| stored.identities != fragment.identities) {
+            match self.link(record, profile).await? {
+                Linked::Held { created } => fragment.created_profile = created,
+                Linked::Refused(refused) => return Ok(refused),
+            }
+        }
+        self.put(record, profile, stored.as_ref(), fragment).await
+    }
+
+    /// Links a record's identities to a profile that exists.
+    async fn link(&self, record: &Record, profile: &ProfileId) -> Result<Linked, Error> {
+        for identity in &record.others {
+            let owner = self.store.identities.link(&identity.key).await?;
+            if owner.is_some_and(|owner| owner != *profile) {
+                return Ok(Linked::Refused(Try::Settled(conflict())));
+            }
+        }
+        let graph = self.store.profiles.graph(profile).await?;
+        let graph = graph.ok_or_else(|| Error::plain(format!("profile `{profile}` has no graph")))?;
+        let next = match graph.with(record, &self.dataset.name) {
+            Ok(next) => next,
+            Err(error) => return Ok(Linked::Refused(Try::Settled(too_many(&error)))),
+        };
+        if let Some(next) = &next
+            && !self.store.profiles.put_graph(profile, next, Some(graph.version)).await?
+        {
+            return Ok(Linked::Refused(Try::Raced));
+        }
+        // All of them, known ones too: an attempt that died may have left one unclaimed.
+        let stands = next.as_ref().unwrap_or(&graph);
+        match self.claim(record.identities(), profile, stands).await? {
+            Some(refused) => Ok(Linked::Refused(refused)),
+            None => Ok(Linked::Held { created: stands.born == record.token }),
+        }
+    }
+
+    /// Claims identities that the profile's graph names already. Where one was claimed by another profile in the
+    /// meantime, the graph gives it up.
+    async fn claim(
+        &self,
+        identities: impl Iterator<Item = &Identity>,
+        profile: &ProfileId,
+        graph: &Graph,
+    ) -> Result<Option<Try>, Error> {
+        let mut ordered: Vec<&Identity> = identities.collect();
+        ordered.sort_by_key(|identity| self.intake.rank(identity));
+        for identity in ordered {
+            if let Claim::Taken(_) = self.store.identities.claim(&identity.key, profile).await? {
+                self.give_up(&identity.key, profile, graph).await?;
+                return Ok(Some(Try::Settled(conflict())));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn give_up(&self, identity: &IdentityKey, profile: &ProfileId, graph: &Graph) -> Result<(), Error> {
+        let mut graph = Some(graph.clone());
+        while let Some(stands) = graph.filter(|graph| graph.identities.contains_key(identity)) {
+            let read = Some(stands.version);
+            if self.store.profiles.put_graph(profile, &stands.without(identity), read).await? {
+                return Ok(());
+            }
+            graph = self.store.profiles.graph(profile).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a fragment, the references of its partner IDs before it, and takes back those that it does not hold any
+    /// more after it.
+    async fn put(
+        &self,
+        record: &Record,
+        profile: &ProfileId,
+        stored: Option<&Fragment>,
+        fragment: Fragment,
+    ) -> Result<Try, Error> {
+        let key = self.key(record);
+        let reference = Reference { profile: profile.clone(), fragment: key.clone() };
+        let empty = BTreeSet::new();
+        let held = stored.map_or(&empty, |stored| &stored.partner_ids);
+        for partner_id in fragment.partner_ids.difference(held) {
+            let count = self.store.identities.count_references(&partner_id.key, MOST_REFERENCES).await?;
+            if count >= MOST_REFERENCES && !self.refers(&partner_id.key, &reference).await? {
+                let reason = format!(
+                    "{MOST_REFERENCES} records hold this partner ID of namespace `{}` already",
+                    partner_id.namespace
+                );
+                return Ok(Try::Settled(Outcome::SetAside(code::TOO_MANY_REFERENCES, reason)));
+            }
+            self.store.identities.refer(&partner_id.key, &reference).await?;
+        }
+        let read = stored.map(|stored| stored.token);
+        if !self.store.profiles.put_fragment(profile, &key, &fragment, read).await? {
+            return Ok(Try::Raced);
+        }
+        for partner_id in held.difference(&fragment.partner_ids) {
+            self.store.identities.forget(&partner_id.key, &reference).await?;
+        }
+        Ok(Try::Settled(Outcome::Ingested { created: fragment.created_profile }))
+    }
+
+    async fn refers(&self, partner_id: &IdentityKey, reference: &Reference) -> Result<bool, Error> {
+        Ok(self.store.identities.references(partner_id).await?.contains(reference))
+    }
+
+    fn key(&self, record: &Record) -> FragmentKey {
+        FragmentKey { dataset: self.dataset.name.clone(), primary: record.primary.key.clone() }
+    }
+}
+
+/// What became of linking a record's identities.
+enum Linked {
+    /// They are the profile's.
+    Held {
+        /// Whether the profile was born of this very record.
+        created: bool,
+    },
+    /// They are not, and the try ends so.
+    Refused(Try),
+}
+
+fn conflict() -> Outcome {
+    let reason =
+        "the row's identities belong to different profiles: correct the row, or the record that linked them";
+    Outcome::SetAside(code::IDENTITY_CONFLICT, reason.to_owned())
+}
+
+fn too_many(error: &TooManyIdentities) -> Outcome {
+    Outcome::SetAside(code::TOO_MANY_IDENTITIES, error.to_string())
+}
