@@ -1,0 +1,265 @@
+//! The audiences of a catalogue, compiled once and held against any number of profiles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::audience::{Audience, DefinitionHash, Evaluation};
+use domain::catalogue::Catalogue;
+use domain::membership::Finding;
+use domain::merge::MergePolicy;
+use domain::name::{AudienceName, MergePolicyName};
+use domain::profile::{Merged, Profile};
+use domain::schema::{Fields, union};
+use jiff::Timestamp;
+use pql::{Context, Predicate};
+
+/// The audiences of a catalogue that are evaluated on schedule, each after those that it refers to.
+#[derive(Debug)]
+pub struct Audiences<'a> {
+    catalogue: &'a Catalogue,
+    compiled: Vec<Compiled<'a>>,
+}
+
+#[derive(Debug)]
+struct Compiled<'a> {
+    name: &'a AudienceName,
+    merge_policy: &'a MergePolicy,
+    definition: DefinitionHash,
+    predicate: Predicate,
+}
+
+/// An audience that cannot be evaluated. No catalogue should have one: it is checked before it is applied.
+#[derive(Debug, thiserror::Error)]
+#[error("audience `{audience}` cannot be evaluated: {reason}")]
+pub struct NoPredicate {
+    audience: AudienceName,
+    reason: String,
+}
+
+impl<'a> Audiences<'a> {
+    /// Compiles the audiences of a catalogue.
+    ///
+    /// # Errors
+    /// The first audience that is no expression over the catalogue's fields, or that refers to itself.
+    pub fn compile(catalogue: &'a Catalogue) -> Result<Audiences<'a>, NoPredicate> {
+        // Schemas that are at odds have no union; an audience that reads one of their fields says so itself.
+        let fields = union(catalogue.schemas.values()).unwrap_or_default();
+        let compiled = in_order(catalogue)?
+            .into_iter()
+            .filter(|audience| audience.evaluation == Evaluation::Batch)
+            .map(|audience| Compiled::new(audience, catalogue, &fields))
+            .collect::<Result<_, _>>()?;
+        Ok(Audiences { catalogue, compiled })
+    }
+
+    /// What each audience finds of a profile. `started` is the instant of evaluation, one for a whole run; what of the
+    /// profile may be used is decided as of `now`.
+    pub fn find(
+        &self,
+        profile: &Profile,
+        started: Timestamp,
+        now: Timestamp,
+    ) -> BTreeMap<AudienceName, Finding> {
+        let mut views: BTreeMap<&MergePolicyName, Merged> = BTreeMap::new();
+        let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
+        for audience in &self.compiled {
+            let policy = audience.merge_policy;
+            let view =
+                views.entry(&policy.name).or_insert_with(|| profile.merged(self.catalogue, policy, now));
+            let is_member =
+                |id: &str| findings.iter().any(|(name, finding)| name.as_str() == id && finding.member);
+            let member = audience.predicate.evaluate(&Context {
+                attributes: &view.attributes,
+                audiences: &is_member,
+                now: started,
+            });
+            let finding = Finding { member, definition: audience.definition.clone() };
+            findings.insert(audience.name.clone(), finding);
+        }
+        findings
+    }
+}
+
+impl<'a> Compiled<'a> {
+    fn new(
+        audience: &'a Audience,
+        catalogue: &'a Catalogue,
+        fields: &Fields,
+    ) -> Result<Compiled<'a>, NoPredicate> {
+        let refuse = |reason: String| NoPredicate { audience: audience.name.clone(), reason };
+        let policy = &audience.merge_policy;
+        let merge_policy = catalogue.merge_policies.get(policy);
+        let checked = pql::parse(&audience.expression)
+            .map_err(|error| vec![error])
+            .and_then(|expression| expression.check(fields))
+            .map_err(|errors| refuse(first(&errors)))?;
+        Ok(Compiled {
+            name: &audience.name,
+            merge_policy: merge_policy
+                .ok_or_else(|| refuse(format!("there is no merge policy `{policy}`")))?,
+            definition: audience.definition(),
+            predicate: checked.compile(),
+        })
+    }
+}
+
+fn first(errors: &[pql::Error]) -> String {
+    errors.first().map(|error| error.message.clone()).unwrap_or_default()
+}
+
+/// Every audience after those that it refers to.
+fn in_order(catalogue: &Catalogue) -> Result<Vec<&Audience>, NoPredicate> {
+    let mut ordered: Vec<&Audience> = Vec::new();
+    let mut placed: BTreeSet<&AudienceName> = BTreeSet::new();
+    while placed.len() < catalogue.audiences.len() {
+        let before = placed.len();
+        for audience in catalogue.audiences.values() {
+            let is_next = !placed.contains(&audience.name)
+                && audience.refers_to.iter().all(|reference| placed.contains(reference));
+            if is_next {
+                placed.insert(&audience.name);
+                ordered.push(audience);
+            }
+        }
+        if placed.len() == before {
+            let stuck = catalogue.audiences.keys().find(|name| !placed.contains(name));
+            return stuck.map_or(Ok(ordered), |name| {
+                Err(NoPredicate {
+                    audience: name.clone(),
+                    reason: "it refers to itself, or to an audience that does not exist".to_owned(),
+                })
+            });
+        }
+    }
+    Ok(ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::catalogue::FORMAT;
+    use domain::dataset::{Dataset, Format, OnUnmatched, Source, WriteMode};
+    use domain::fragment::{OrderToken, Record, WriteRules, decide};
+    use domain::graph::Graph;
+    use domain::identity::Keyring;
+    use domain::merge::AttributeMerge;
+    use domain::namespace::Namespace;
+    use domain::schema::{Class, Field, FieldType, Schema};
+    use domain::value::{Object, Value};
+
+    fn audience(name: &str, expression: &str, refers_to: &[&str]) -> Audience {
+        Audience {
+            name: name.parse().unwrap(),
+            title: name.to_owned(),
+            description: String::new(),
+            expression: expression.to_owned(),
+            merge_policy: "newest".parse().unwrap(),
+            evaluation: Evaluation::Batch,
+            reads: BTreeSet::new(),
+            refers_to: refers_to.iter().map(|name| name.parse().unwrap()).collect(),
+        }
+    }
+
+    fn catalogue(audiences: impl IntoIterator<Item = Audience>) -> Catalogue {
+        let schema = Schema {
+            name: "customer".parse().unwrap(),
+            title: String::new(),
+            class: Class::Profile,
+            fields: Fields::from([("plan".to_owned(), Field::of(FieldType::String))]),
+        };
+        let dataset = Dataset {
+            name: "crm".parse().unwrap(),
+            title: String::new(),
+            schema: schema.name.clone(),
+            partner: None,
+            labels: BTreeSet::new(),
+            source: Source {
+                prefix: "crm/".to_owned(),
+                format: Format::Csv,
+                columns: BTreeMap::new(),
+                ignored_columns: BTreeSet::new(),
+                row_time: None,
+                file_time: None,
+            },
+            write_mode: WriteMode::Replace,
+            on_unmatched: OnUnmatched::Create,
+            error_threshold: 0.0,
+            retention: domain::dataset::Retention::default(),
+        };
+        let newest = MergePolicy {
+            name: "newest".parse().unwrap(),
+            default: true,
+            attributes: AttributeMerge::TimestampOrdered,
+        };
+        Catalogue {
+            format: FORMAT,
+            title: String::new(),
+            namespaces: Namespace::standard(),
+            partners: BTreeMap::new(),
+            schemas: BTreeMap::from([(schema.name.clone(), schema)]),
+            datasets: BTreeMap::from([(dataset.name.clone(), dataset)]),
+            merge_policies: BTreeMap::from([(newest.name.clone(), newest)]),
+            policies: BTreeMap::new(),
+            audiences: audiences.into_iter().map(|each| (each.name.clone(), each)).collect(),
+            destinations: BTreeMap::new(),
+            dataflows: BTreeMap::new(),
+        }
+    }
+
+    fn profile(plan: &str, catalogue: &Catalogue) -> Profile {
+        let email = catalogue.namespaces.iter().find(|each| each.code.as_str() == "Email").unwrap();
+        let keyring = Keyring::new(1, &[7; 32]).unwrap();
+        let primary = keyring.identity(email, "bobby.bank@example.com").unwrap();
+        let record = Record {
+            token: OrderToken { time: 1, batch: 1, row: 1 },
+            primary: primary.clone(),
+            others: Vec::new(),
+            partner_ids: BTreeSet::new(),
+            attributes: Object::from([("plan".to_owned(), Value::String(plan.to_owned()))]),
+        };
+        let crm = "crm".parse().unwrap();
+        let rules = WriteRules { mode: WriteMode::Replace, row_times: false, confirm_after: None, today: 0 };
+        let domain::fragment::Change::Written(fragment) = decide(None, &record, rules) else { panic!() };
+        let graph = Graph::born(&record, &crm).unwrap();
+        let fragments = graph.fragments.iter().cloned().map(|key| (key, fragment.clone())).collect();
+        Profile {
+            id: keyring.profile_id(&primary.key, 0),
+            graph,
+            fragments,
+            memberships: domain::membership::Memberships::default(),
+            deliveries: BTreeMap::new(),
+        }
+    }
+
+    fn members(catalogue: &Catalogue, plan: &str) -> Vec<String> {
+        let now = "2026-01-31T12:00:00Z".parse().unwrap();
+        let findings = Audiences::compile(catalogue).unwrap().find(&profile(plan, catalogue), now, now);
+        findings.into_iter().filter(|(_, finding)| finding.member).map(|(name, _)| name.to_string()).collect()
+    }
+
+    #[test]
+    fn an_audience_sees_what_those_that_it_refers_to_found() {
+        // By name the ones that refer come before those that they refer to.
+        let catalogue = catalogue([
+            audience("a", "inSegment(\"b\") and inSegment(\"c\")", &["b", "c"]),
+            audience("b", "inSegment(\"c\")", &["c"]),
+            audience("c", "plan = \"gold\"", &[]),
+            audience("d", "not inSegment(\"a\")", &["a"]),
+        ]);
+        assert_eq!(members(&catalogue, "gold"), ["a", "b", "c"]);
+        assert_eq!(members(&catalogue, "basic"), ["d"]);
+    }
+
+    #[test]
+    fn audiences_that_refer_to_each_other_are_refused_by_name() {
+        let circle =
+            catalogue([audience("a", "inSegment(\"b\")", &["b"]), audience("b", "inSegment(\"a\")", &["a"])]);
+        let error = Audiences::compile(&circle).unwrap_err().to_string();
+        assert!(error.starts_with("audience `a` cannot be evaluated: "), "{error}");
+    }
+
+    #[test]
+    fn an_expression_that_does_not_fit_the_schemas_is_refused_by_name() {
+        let error = Audiences::compile(&catalogue([audience("a", "plam = 1", &[])])).unwrap_err().to_string();
+        assert!(error.starts_with("audience `a` cannot be evaluated: ") && error.contains("plam"), "{error}");
+    }
+}

@@ -1,0 +1,275 @@
+//! One slice of a run: profiles page by page, memberships that changed, marks on what lags, and a checkpoint.
+
+use std::collections::BTreeSet;
+
+use aws::{Evaluate, Queue, Run, Slice, SliceKey, Store, Sweep, Swept};
+use domain::catalogue::Catalogue;
+use domain::delivery::{Delivery, Outcome, OutcomeResult};
+use domain::membership::MembershipStatus;
+use domain::name::{AudienceName, DataflowName};
+use domain::profile::Profile;
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use tracing::info;
+
+use crate::audiences::Audiences;
+use crate::handler::{Evaluator, Failure};
+
+/// How often a profile's memberships are decided where somebody else writes them at the same time. Whoever comes first
+/// has seen what we have, or the next run does.
+const ATTEMPTS: usize = 2;
+
+impl Evaluator {
+    /// Takes a slice up at its checkpoint, and goes on to its end or until shortly before a deadline.
+    pub(crate) async fn slice(&self, key: &SliceKey, deadline: Timestamp) -> Result<(), Failure> {
+        let Store { ledger, queues, .. } = &self.store;
+        let mut slice = ledger.slice(key).await?.ok_or(Failure::NoSlice)?;
+        if slice.done {
+            return Ok(());
+        }
+        let run = ledger.run(&key.run).await?.ok_or(Failure::NoSlice)?;
+        let in_force = self.store.catalogue().await?.ok_or(Failure::NoCatalogue)?;
+        let now = Timestamp::now();
+        let pass = Pass {
+            store: &self.store,
+            catalogue: &in_force.catalogue,
+            sequence: in_force.sequence,
+            audiences: Audiences::compile(&in_force.catalogue)?,
+            sweep: self.store.sweep(&in_force, now),
+            run: &run,
+            now,
+        };
+        let mut pending = BTreeSet::new();
+        loop {
+            let read = slice.version;
+            slice = self.page(&pass, key, slice, &mut pending).await?;
+            let is_last = slice.done || self.limits.are_reached(deadline, Timestamp::now());
+            if is_last {
+                // Before the checkpoint: once that is written nobody comes back to these marks.
+                for dataflow in slice.marked.keys().chain(&pending).collect::<BTreeSet<_>>() {
+                    queues.wake(dataflow, Timestamp::now()).await?;
+                }
+            }
+            if !ledger.checkpoint(key, &slice, read).await? {
+                let is_done = ledger.slice(key).await?.is_some_and(|slice| slice.done);
+                return if is_done { Ok(()) } else { Err(Failure::Overtaken) };
+            }
+            if is_last {
+                info!(
+                    run = key.run,
+                    slice = key.slice,
+                    done = slice.done,
+                    profiles = slice.profiles,
+                    changed = slice.changed,
+                    "A slice was evaluated up to its checkpoint."
+                );
+                let rest = (!slice.done).then(|| Evaluate::Slice(key.clone()));
+                return Ok(queues.send(Queue::Slices, rest.as_slice()).await?);
+            }
+        }
+    }
+
+    /// Evaluates the next page of a slice, and answers with the checkpoint after it: counts and position move together.
+    async fn page(
+        &self,
+        pass: &Pass<'_>,
+        key: &SliceKey,
+        mut slice: Slice,
+        pending: &mut BTreeSet<DataflowName>,
+    ) -> Result<Slice, Failure> {
+        let profiles = &self.store.profiles;
+        let (segment, segments) = (segment_number(key.slice), segment_number(pass.run.slices));
+        let page = profiles.scan(segment, segments, slice.next.as_ref(), self.limits.page_size).await?;
+        let seen: Vec<Option<(Profile, Swept)>> = stream::iter(page.profiles)
+            .map(|profile| pass.profile(profile))
+            .buffer_unordered(self.limits.at_once)
+            .try_collect()
+            .await?;
+        for (profile, swept) in seen.into_iter().flatten() {
+            count(&mut slice, &profile, &swept, pass.run.started);
+            pending.extend(swept.pending);
+        }
+        slice.version = slice.version.saturating_add(1);
+        slice.done = page.next.is_none();
+        slice.next = page.next;
+        slice.ended = slice.done.then(Timestamp::now);
+        slice.units = slice.units.plus(profiles.take_units());
+        Ok(slice)
+    }
+}
+
+fn segment_number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// What all profiles of a slice are held against.
+struct Pass<'a> {
+    store: &'a Store,
+    catalogue: &'a Catalogue,
+    sequence: u64,
+    audiences: Audiences<'a>,
+    sweep: Sweep,
+    run: &'a Run,
+    now: Timestamp,
+}
+
+impl Pass<'_> {
+    /// Evaluates a profile and marks what lags of it; nothing, where it is gone meanwhile.
+    async fn profile(&self, profile: Profile) -> Result<Option<(Profile, Swept)>, Failure> {
+        let Some(profile) = self.evaluate(profile).await? else { return Ok(None) };
+        let dataflows = self.catalogue.dataflows.values();
+        let changed = dataflows
+            .filter(|dataflow| has_changed(&profile, &dataflow.audience, self.run.started))
+            .map(|dataflow| &dataflow.name)
+            .collect();
+        let swept = self.sweep.mark(&profile, &changed, Timestamp::now()).await?;
+        Ok(Some((profile, swept)))
+    }
+
+    /// The profile with its memberships as they are now, written if they have changed.
+    async fn evaluate(&self, mut profile: Profile) -> Result<Option<Profile>, Failure> {
+        let Store { profiles, .. } = self.store;
+        for _ in 0..ATTEMPTS {
+            // Whoever was merged away is evaluated as the survivor.
+            if profile.graph.merged_into.is_some() {
+                break;
+            }
+            let findings = self.audiences.find(&profile, self.run.started, self.now);
+            let after = profile.memberships.after(&findings, self.sequence, self.run.started);
+            let Some(after) = after else { break };
+            if profiles.put_memberships(&profile.id, &after, profile.memberships.version).await? {
+                profile.memberships = after;
+                break;
+            }
+            // The scan may be behind what is stored, as it is after a page was evaluated and its checkpoint lost.
+            match profiles.load(&profile.id).await? {
+                Some(stored) => profile = stored,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(profile))
+    }
+}
+
+/// Whether a membership has changed in a run. The run's start tells, so that a page that is evaluated again counts the
+/// same.
+fn has_changed(profile: &Profile, audience: &AudienceName, started: Timestamp) -> bool {
+    profile.memberships.audiences.get(audience).is_some_and(|membership| membership.since == started)
+}
+
+/// Counts a profile in.
+fn count(slice: &mut Slice, profile: &Profile, swept: &Swept, started: Timestamp) {
+    if profile.graph.merged_into.is_none() {
+        slice.profiles += 1;
+        slice.changed +=
+            u64::from(profile.memberships.audiences.keys().any(|name| has_changed(profile, name, started)));
+        for (audience, membership) in &profile.memberships.audiences {
+            match membership.status {
+                MembershipStatus::Realized => *slice.realized.entry(audience.clone()).or_default() += 1,
+                MembershipStatus::Exited if membership.since == started => {
+                    *slice.exited.entry(audience.clone()).or_default() += 1;
+                }
+                MembershipStatus::Exited => {}
+            }
+        }
+    }
+    for dataflow in &swept.marked {
+        *slice.marked.entry(dataflow.clone()).or_default() += 1;
+    }
+    for (dataflow, delivery) in &profile.deliveries {
+        if delivery.sent.is_some() {
+            *slice.sent.entry(dataflow.clone()).or_default() += 1;
+        }
+        if is_unknown(delivery) {
+            *slice.unknown.entry(dataflow.clone()).or_default() += 1;
+        }
+    }
+}
+
+fn is_unknown(delivery: &Delivery) -> bool {
+    matches!(&delivery.outcome, Some(Outcome { result: OutcomeResult::Unknown { .. }, .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use domain::delivery::Sent;
+    use domain::fragment::OrderToken;
+    use domain::graph::Graph;
+    use domain::membership::{Membership, Memberships};
+
+    const STARTED: &str = "2026-01-31T12:00:00Z";
+    const BEFORE: &str = "2026-01-30T12:00:00Z";
+
+    fn membership(status: MembershipStatus, since: &str) -> Membership {
+        let definition = serde_json::from_str("\"d1\"").unwrap();
+        Membership { status, since: since.parse().unwrap(), definition }
+    }
+
+    fn profile(memberships: &[(&str, MembershipStatus, &str)]) -> Profile {
+        let audiences = memberships
+            .iter()
+            .map(|(name, status, since)| (name.parse().unwrap(), membership(*status, since)))
+            .collect();
+        let sent = Sent {
+            cells: BTreeMap::new(),
+            source: serde_json::from_str("\"s1\"").unwrap(),
+            at: BEFORE.parse().unwrap(),
+            sequence: 1,
+        };
+        let outcome = Outcome {
+            at: BEFORE.parse().unwrap(),
+            result: OutcomeResult::Unknown { attempt: "1".to_owned() },
+        };
+        Profile {
+            id: "0123456789abcdef0123456789abcdef".parse().unwrap(),
+            graph: Graph {
+                version: 1,
+                identities: BTreeMap::new(),
+                edges: Vec::new(),
+                fragments: BTreeSet::new(),
+                merged_into: None,
+                born: OrderToken { time: 1, batch: 1, row: 1 },
+            },
+            fragments: BTreeMap::new(),
+            memberships: Memberships { version: 1, sequence: 1, audiences },
+            deliveries: BTreeMap::from([
+                ("gone".parse().unwrap(), Delivery { sent: Some(sent), ..Delivery::default() }),
+                ("file".parse().unwrap(), Delivery { outcome: Some(outcome), ..Delivery::default() }),
+            ]),
+        }
+    }
+
+    fn counts<K: ToString>(counts: &BTreeMap<K, u64>) -> Vec<(String, u64)> {
+        counts.iter().map(|(name, count)| (name.to_string(), *count)).collect()
+    }
+
+    #[test]
+    fn what_a_run_changed_is_told_by_its_start_and_so_counts_the_same_again() {
+        use MembershipStatus::{Exited, Realized};
+        let started = STARTED.parse().unwrap();
+        let swept = Swept { marked: vec!["file".parse().unwrap()], pending: vec!["gone".parse().unwrap()] };
+        let mut slice = Slice::default();
+        count(&mut slice, &profile(&[("a", Realized, STARTED), ("b", Exited, BEFORE)]), &swept, started);
+        count(&mut slice, &profile(&[("a", Realized, BEFORE), ("b", Exited, STARTED)]), &swept, started);
+        count(&mut slice, &profile(&[("a", Realized, BEFORE), ("b", Exited, BEFORE)]), &swept, started);
+        assert_eq!((slice.profiles, slice.changed), (3, 2));
+        assert_eq!(counts(&slice.realized), [("a".to_owned(), 3)]);
+        assert_eq!(counts(&slice.exited), [("b".to_owned(), 1)]);
+        assert_eq!(counts(&slice.marked), [("file".to_owned(), 3)]);
+        assert_eq!(counts(&slice.sent), [("gone".to_owned(), 3)]);
+        assert_eq!(counts(&slice.unknown), [("file".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn whoever_was_merged_away_is_no_member_but_what_was_sent_of_them_counts() {
+        let mut merged = profile(&[("a", MembershipStatus::Realized, STARTED)]);
+        merged.graph.merged_into = Some(merged.id.clone());
+        let mut slice = Slice::default();
+        count(&mut slice, &merged, &Swept::default(), STARTED.parse().unwrap());
+        assert_eq!((slice.profiles, slice.changed, slice.realized.len()), (0, 0, 0));
+        assert_eq!(counts(&slice.sent), [("gone".to_owned(), 1)]);
+    }
+}
