@@ -1,6 +1,7 @@
-//! The Lambda functions, built and zipped where the template looks for them.
+//! The Lambda functions, built for this machine and zipped where the template looks for them.
 
-use std::io::IsTerminal;
+use std::fs;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -10,21 +11,24 @@ use crate::{process, progress, workspace};
 /// Every function: a package in `functions/`, a binary and a resource of the template.
 const FUNCTIONS: [&str; 4] = ["ingest", "evaluate", "dispatch", "activate"];
 
-/// Builds all functions for this machine, in the profile that is quick to build.
+/// Builds all functions in the profile that is quick to build, and the command line with them: apart, each would have its dependencies built anew.
+/// For AWS itself `cargo lambda build` does it, which knows its machines and its C library; here the functions run where they are built.
 pub fn build() -> Result<()> {
-    let tools = Venv::tools()?;
-    let mut cargo = tools.command("cargo-lambda");
-    cargo
-        .current_dir(workspace::root())
-        .args(["lambda", "build", "--locked", "--profile", "fast", "--output-format", "zip"])
-        // The machine's own compiler: the functions run here, and need no older C library than the one that is here.
-        .args(["--compiler", "cargo", "--lambda-dir"])
-        .arg(workspace::root().join("target/lambda"));
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace::root()).args(["build", "--locked", "--profile", "fast", "--package", "cli"]);
     for function in FUNCTIONS {
         cargo.args(["--package", function]);
     }
-    if std::io::stderr().is_terminal() {
-        return process::show(&mut cargo);
-    }
-    progress::step("building the functions", || process::run(cargo.arg("--quiet")))
+    progress::cargo("building the functions", &mut cargo)?;
+    let tools = Venv::tools()?;
+    FUNCTIONS.iter().try_for_each(|function| zip(&tools, function))
+}
+
+/// Puts a function into a zip, under the name that Lambda starts.
+fn zip(tools: &Venv, function: &str) -> Result<()> {
+    let folder = workspace::root().join("target/lambda").join(function);
+    fs::create_dir_all(&folder)?;
+    fs::copy(workspace::target().join("fast").join(function), folder.join("bootstrap"))?;
+    let mut zip = tools.command("python");
+    process::run(zip.current_dir(folder).args(["-m", "zipfile", "--create", "bootstrap.zip", "bootstrap"]))
 }

@@ -29,7 +29,7 @@ pub fn run() -> Result<()> {
 }
 
 fn cargo() -> Command {
-    Command::new(env!("CARGO"))
+    Command::new("cargo")
 }
 
 fn check(name: &str, command: &mut Command) -> Result<()> {

@@ -15,6 +15,8 @@ mod test;
 mod venv;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::Parser;
 
@@ -36,9 +38,19 @@ enum Chore {
     Deploy(deploy::Options),
 }
 
-fn main() -> Result<()> {
-    process::end_servers_on_interrupt()?;
-    match Chore::parse() {
+fn main() -> ExitCode {
+    match process::end_servers_on_interrupt().and_then(|()| run(Chore::parse())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The causes, without the backtrace that a debugging variable in the environment would add.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<()> {
+    match chore {
         Chore::Lint => lint::run(),
         Chore::Test { long } => test::run(long),
         Chore::Emulators => emulators::run(),

@@ -223,3 +223,33 @@ pub fn path_with(first: &Path) -> OsString {
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_takes_all_that_it_started_with_it() {
+        // The shell's child ignores the polite signal, as a busy Java may.
+        let mut shell = Command::new("sh");
+        let mut server =
+            Server::spawn("family", shell.args(["-c", "(trap '' TERM; while :; do sleep 1; done) & wait"]))
+                .unwrap();
+        let id = server.child.id();
+        let members =
+            server.wait_for(PATIENCE, || Some(family(id)).filter(|members| members.len() > 1)).unwrap();
+        drop(server);
+        assert!(!members.into_iter().any(is_alive));
+    }
+
+    #[test]
+    fn a_server_that_ends_early_is_told_with_its_last_words() {
+        let mut shell = Command::new("sh");
+        let mut server = Server::spawn("hasty", shell.args(["-c", "echo no such port; exit 3"])).unwrap();
+        let error = server.wait_for(PATIENCE, || None::<()>).unwrap_err().to_string();
+        assert!(
+            error.contains("hasty ended early (exit status: 3)") && error.contains("no such port"),
+            "{error}"
+        );
+    }
+}
