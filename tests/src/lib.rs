@@ -1,3 +1,4 @@
-//! What the suites share: stand-ins for vendors.
+//! What the suites share: deployments on emulators, and stand-ins for vendors.
 
+pub mod flow;
 pub mod graph_api;

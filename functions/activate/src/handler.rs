@@ -1,7 +1,7 @@
 //! Wake-ups in, failures out.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws::{Store, Wake};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -60,9 +60,9 @@ impl Activate {
     }
 
     /// Deals with wake-ups, and answers with those that are to come again.
-    pub async fn handle(&self, event: SqsEvent, deadline: SystemTime) -> SqsBatchResponse {
+    pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
         let latest = Timestamp::now().saturating_add(self.limits.shift).unwrap_or(Timestamp::MAX);
-        let deadline = Timestamp::try_from(deadline).map_or(latest, |deadline| deadline.min(latest));
+        let deadline = deadline.min(latest);
         let mut response = SqsBatchResponse::default();
         for message in event.records {
             if let Err(failure) = self.deal_with(&message, deadline).await {

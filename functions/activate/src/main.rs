@@ -5,6 +5,7 @@
 use activate::handler::{Activate, Limits};
 use aws::Store;
 use aws_lambda_events::sqs::SqsEvent;
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -13,7 +14,8 @@ async fn main() -> Result<(), Error> {
     let activate = Activate::new(Store::connect().await?, Limits::default())?;
     let activate = &activate;
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        Ok::<_, Error>(activate.handle(event.payload, event.context.deadline()).await)
+        let deadline = Timestamp::try_from(event.context.deadline())?;
+        Ok::<_, Error>(activate.handle(event.payload, deadline).await)
     }))
     .await
 }

@@ -1,0 +1,9 @@
+//! Whole flows on an emulator: a deployment of its own for each test, and the queues' messages fed to the handlers in
+//! process, as Lambda would.
+#![expect(clippy::expect_used, clippy::panic, reason = "what cannot be set up fails its test")]
+
+mod local;
+mod pump;
+
+pub use local::{Local, example};
+pub use pump::Flow;

@@ -1,0 +1,179 @@
+//! Feeds messages to handlers until the queues are empty.
+
+use std::time::Duration;
+
+use activate::handler::Activate;
+use aws::Store;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use evaluate::handler::Evaluator;
+use evaluate::limits::Limits;
+use ingest::handler::Ingest;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Local;
+
+/// How often a message is delivered before it counts as poison.
+const MOST_DELIVERIES: u32 = 5;
+
+/// The functions over one deployment.
+pub struct Flow {
+    /// The deployment.
+    pub local: Local,
+    /// The ingest function.
+    pub ingest: Ingest,
+    /// The evaluate function.
+    pub evaluator: Evaluator,
+    /// The activate function.
+    pub activate: Activate,
+    /// How long a function may take, as its deadline says.
+    pub timeout: SignedDuration,
+    sqs: aws_sdk_sqs::Client,
+}
+
+/// Which function a queue triggers.
+#[derive(Clone, Copy)]
+enum Trigger {
+    Ingest,
+    Evaluate,
+    Activate,
+}
+
+impl Flow {
+    /// The functions over a new deployment.
+    ///
+    /// # Panics
+    /// Where they cannot be made.
+    pub async fn start() -> Flow {
+        let local = Local::start().await;
+        let sqs = aws_sdk_sqs::Client::new(&local.config);
+        let store = || Store::of(local.store.deployment.clone(), &local.config);
+        Flow {
+            ingest: Ingest::new(store()),
+            evaluator: Evaluator::new(store(), Limits::default()),
+            activate: Activate::new(store(), activate::handler::Limits::default()).expect("activate is made"),
+            timeout: SignedDuration::from_mins(5),
+            local,
+            sqs,
+        }
+    }
+
+    /// Uploads a file and lets everything that follows from it happen, up to the profiles.
+    pub async fn bring(&self, key: &str, content: &str) {
+        self.local.upload(key, content).await;
+        self.ingest().await;
+    }
+
+    /// Lets the files that have arrived be ingested.
+    pub async fn ingest(&self) {
+        let queues = [&self.local.inbox_queue, &self.local.store.deployment.chunks_queue];
+        self.pump(&queues.map(|queue| (queue.as_str(), Trigger::Ingest))).await;
+    }
+
+    /// Starts a run and lets it end.
+    ///
+    /// # Panics
+    /// Where the queue does not take the message.
+    pub async fn evaluate(&self) {
+        let queue = &self.local.store.deployment.slices_queue;
+        let body = r#"{"start":{"reason":"a test"}}"#;
+        self.sqs.send_message().queue_url(queue).message_body(body).send().await.expect("a run is asked for");
+        self.pump(&[(queue.as_str(), Trigger::Evaluate)]).await;
+    }
+
+    /// Lets every dataflow that was woken deliver.
+    pub async fn deliver(&self) {
+        let queue = &self.local.store.deployment.wakes_queue;
+        self.pump(&[(queue.as_str(), Trigger::Activate)]).await;
+    }
+
+    /// Wakes a dataflow and lets it deliver.
+    ///
+    /// # Panics
+    /// Where the name is none.
+    pub async fn wake(&self, dataflow: &str) {
+        let body = serde_json::json!({ "wake": dataflow }).to_string();
+        let event = event_of(&Message::builder().message_id("wake").body(body).build());
+        let response = self.activate.handle(event, self.deadline()).await;
+        assert!(response.batch_item_failures.is_empty(), "{dataflow} failed");
+    }
+
+    /// Hands a message of one queue to its function.
+    async fn handle(&self, trigger: Trigger, event: SqsEvent) -> SqsBatchResponse {
+        match trigger {
+            Trigger::Ingest => self.ingest.handle(event).await,
+            Trigger::Evaluate => self.evaluator.handle(event, self.deadline()).await,
+            Trigger::Activate => self.activate.handle(event, self.deadline()).await,
+        }
+    }
+
+    fn deadline(&self) -> Timestamp {
+        Timestamp::now().saturating_add(self.timeout).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Feeds the messages of queues to functions until all of them are empty. A message that fails comes again, as
+    /// with Lambda.
+    async fn pump(&self, queues: &[(&str, Trigger)]) {
+        let mut idle = 0;
+        while idle < 2 {
+            let mut seen = false;
+            for (queue, trigger) in queues {
+                for message in self.receive(queue).await {
+                    seen = true;
+                    let response = self.handle(*trigger, event_of(&message)).await;
+                    self.finish(queue, &message, response.batch_item_failures.is_empty()).await;
+                }
+            }
+            idle = if seen { 0 } else { idle + 1 };
+        }
+    }
+
+    async fn receive(&self, queue: &str) -> Vec<Message> {
+        let receive = self
+            .sqs
+            .receive_message()
+            .queue_url(queue)
+            .max_number_of_messages(10)
+            .wait_time_seconds(0)
+            .message_system_attribute_names(MessageSystemAttributeName::All);
+        let received = receive.send().await.expect("a queue is read").messages.unwrap_or_default();
+        if received.is_empty() {
+            // Notifications of S3 take a moment.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        received
+    }
+
+    async fn finish(&self, queue: &str, message: &Message, done: bool) {
+        let handle = message.receipt_handle().expect("a message has a handle");
+        if done {
+            let delete = self.sqs.delete_message().queue_url(queue).receipt_handle(handle);
+            delete.send().await.expect("a message is deleted");
+            return;
+        }
+        let count = message
+            .attributes()
+            .and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount));
+        let deliveries: u32 = count.and_then(|count| count.parse().ok()).unwrap_or(1);
+        assert!(deliveries < MOST_DELIVERIES, "a message is poison: {}", message.body().unwrap_or_default());
+        let again = self
+            .sqs
+            .change_message_visibility()
+            .queue_url(queue)
+            .receipt_handle(handle)
+            .visibility_timeout(0);
+        again.send().await.expect("a message comes again");
+    }
+}
+
+fn event_of(message: &Message) -> SqsEvent {
+    let mut record = SqsMessage::default();
+    record.message_id = message.message_id().map(str::to_owned);
+    record.body = message.body().map(str::to_owned);
+    for (name, value) in message.attributes().into_iter().flatten() {
+        record.attributes.insert(name.as_str().to_owned(), value.clone());
+    }
+    let mut event = SqsEvent::default();
+    event.records.push(record);
+    event
+}
