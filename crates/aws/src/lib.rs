@@ -15,6 +15,7 @@ mod profiles;
 mod queues;
 mod secrets;
 mod start;
+mod stream;
 mod sweep;
 mod units;
 
@@ -29,5 +30,6 @@ pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
 pub use queues::{Evaluate, Queue, Queues, Wake};
 pub use secrets::Secrets;
 pub use start::{InForce, Store, logging};
+pub use stream::ProfileChange;
 pub use sweep::{Sweep, Swept};
 pub use units::Units;

@@ -7,6 +7,7 @@
 pub mod audience;
 pub mod batch;
 pub mod catalogue;
+pub mod change;
 pub mod dataflow;
 pub mod dataset;
 pub mod delivery;
