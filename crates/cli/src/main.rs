@@ -4,6 +4,7 @@
 //! One module per command: its arguments, and a `run` that answers the exit code.
 
 mod folder;
+mod generate;
 mod terminal;
 mod validate;
 
@@ -31,11 +32,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::Args),
+    Generate(generate::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Validate(args) => validate::run(&args),
+        Command::Generate(args) => generate::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         if let Some(problems) = error.downcast_ref::<project::Problems>() {
