@@ -44,6 +44,14 @@ pub struct Batch {
     pub remaining: u32,
 }
 
+impl Batch {
+    /// What the keys of its rows that were set aside begin with, in the bucket of data; nothing for an object that no
+    /// dataset claims, of which no row was read.
+    pub fn quarantine(&self) -> Option<String> {
+        self.dataset.as_ref().map(|dataset| format!("quarantine/{dataset}/{:012}/", self.number))
+    }
+}
+
 /// How far a batch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

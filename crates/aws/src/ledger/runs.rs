@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Ledger;
-use crate::item::item;
+use crate::item::{decode, item};
 use crate::profiles::ScanPosition;
 use crate::units::Units;
 use crate::{Error, keys};
@@ -92,12 +92,24 @@ impl Ledger {
         self.get(RUNS, id).await
     }
 
-    /// Every run, oldest first.
+    /// The latest runs, newest first, up to a limit.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub async fn runs(&self) -> Result<Vec<Run>, Error> {
-        self.list(RUNS, "").await
+    pub async fn latest_runs(&self, limit: u16) -> Result<Vec<Run>, Error> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(RUNS.into()))
+            .scan_index_forward(false)
+            .limit(i32::from(limit))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::of("read the ledger", error))?;
+        output.items.unwrap_or_default().into_iter().map(decode).collect()
     }
 
     /// The slices of a run: the sums of what they found are the run's.
