@@ -3,10 +3,18 @@
 //!
 //! One module per command: its arguments, and a `run` that answers the exit code.
 
+mod apply;
+mod batches;
+mod connection;
 mod folder;
 mod generate;
+mod profile;
+mod refusal;
+mod runs;
+mod table;
 mod terminal;
 mod validate;
+mod words;
 
 use std::process::ExitCode;
 
@@ -32,12 +40,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::Args),
+    Apply(apply::Args),
+    Batches(batches::ListArgs),
+    #[command(subcommand)]
+    Batch(batches::BatchCommand),
+    #[command(subcommand)]
+    Profile(profile::Command),
     Generate(generate::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Validate(args) => validate::run(&args),
+        Command::Apply(args) => apply::run(&args),
+        Command::Batches(args) => batches::list(&args),
+        Command::Batch(command) => batches::show(&command),
+        Command::Profile(command) => profile::run(&command),
         Command::Generate(args) => generate::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,0 +1,66 @@
+//! What one catalogue says and another does not.
+
+use std::collections::BTreeMap;
+
+use domain::catalogue::Catalogue;
+use domain::namespace::Namespace;
+use serde::Serialize;
+
+/// The parts of a kind that differ between two catalogues.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Change {
+    pub(crate) kind: &'static str,
+    pub(crate) added: Vec<String>,
+    pub(crate) changed: Vec<String>,
+    pub(crate) removed: Vec<String>,
+}
+
+/// Every kind of which parts differ.
+pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Change> {
+    macro_rules! of_kinds {
+        ($($kind:literal = $field:ident;)*) => {
+            vec![
+                of_kind("namespaces", before.map(namespaces).as_ref(), &namespaces(after)),
+                $(of_kind($kind, before.map(|before| &before.$field), &after.$field),)*
+            ]
+        };
+    }
+    let mut changes = of_kinds! {
+        "partners" = partners;
+        "schemas" = schemas;
+        "datasets" = datasets;
+        "merge policies" = merge_policies;
+        "policies" = policies;
+        "audiences" = audiences;
+        "destinations" = destinations;
+        "dataflows" = dataflows;
+    };
+    changes.retain(|change| *change != Change { kind: change.kind, ..Change::default() });
+    changes
+}
+
+/// The namespaces with their priority, which is a part of what is said of them.
+fn namespaces(catalogue: &Catalogue) -> BTreeMap<&str, (usize, &Namespace)> {
+    let ranked = catalogue.namespaces.iter().enumerate();
+    ranked.map(|(rank, namespace)| (namespace.code.as_str(), (rank, namespace))).collect()
+}
+
+fn of_kind<K: Ord + ToString, V: PartialEq>(
+    kind: &'static str,
+    before: Option<&BTreeMap<K, V>>,
+    after: &BTreeMap<K, V>,
+) -> Change {
+    let none = BTreeMap::new();
+    let before = before.unwrap_or(&none);
+    let mut change = Change { kind, ..Change::default() };
+    for (name, part) in after {
+        match before.get(name) {
+            None => change.added.push(name.to_string()),
+            Some(known) if known != part => change.changed.push(name.to_string()),
+            Some(_) => {}
+        }
+    }
+    change.removed =
+        before.keys().filter(|name| !after.contains_key(name)).map(ToString::to_string).collect();
+    change
+}
