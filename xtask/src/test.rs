@@ -23,6 +23,10 @@ const PARAMETERS: [&str; 8] = [
     "LogLevel=debug",
 ];
 
+/// What the suites of tests/tests are. A suite that is not listed is a kind of its own; what lies beside the code is `unit`.
+const KINDS: [(&str, &str); 3] =
+    [("deployed", "end-to-end"), ("facebook", "contract"), ("graph_api", "contract")];
+
 /// Starts the emulators, deploys, runs all tests, and says what ran on what.
 pub fn run(long: bool) -> Result<()> {
     functions::build()?;
@@ -57,23 +61,30 @@ fn nextest(verb: &str, long: bool) -> Result<Command> {
     Ok(nextest)
 }
 
-/// The number of tests per kind: the files of tests/tests are named `<kind>_<what>.rs`, and what lies beside the code is `unit`.
+/// The number of tests per kind.
 fn count(long: bool) -> Result<BTreeMap<String, usize>> {
     let list = process::output(nextest("list", long)?.args(["--message-format", "json"]))?;
     let list: Value = serde_json::from_str(&list)?;
-    let suites =
-        list.get("rust-suites").and_then(Value::as_object).context("`cargo nextest list` names no suites")?;
+    let suites = list.get("rust-suites").and_then(Value::as_object);
+    let suites = suites.context("`cargo nextest list` names no suites")?;
     let mut kinds = BTreeMap::new();
     for suite in suites.values() {
-        let text = |field: &str| suite.get(field).and_then(Value::as_str).unwrap_or_default();
-        let is_unit = text("package-name") != "tests" || text("kind") != "test";
-        let kind = if is_unit { "unit" } else { text("binary-name").split('_').next().unwrap_or_default() };
-        let tests =
-            suite.get("testcases").and_then(Value::as_object).into_iter().flat_map(|tests| tests.values());
-        let matching = tests
-            .filter(|test| test.pointer("/filter-match/status").and_then(Value::as_str) == Some("matches"));
-        *kinds.entry(kind.to_owned()).or_default() += matching.count();
+        let cases =
+            suite.get("testcases").and_then(Value::as_object).into_iter().flat_map(|cases| cases.values());
+        let status =
+            |case: &&Value| case.pointer("/filter-match/status").and_then(Value::as_str) == Some("matches");
+        *kinds.entry(kind(suite)).or_default() += cases.filter(status).count();
     }
     kinds.retain(|_, tests| *tests > 0);
     Ok(kinds)
+}
+
+/// What a suite is, as nextest lists it.
+fn kind(suite: &Value) -> String {
+    let text = |field: &str| suite.get(field).and_then(Value::as_str).unwrap_or_default();
+    if text("package-name") != "tests" || text("kind") != "test" {
+        return "unit".to_owned();
+    }
+    let name = text("binary-name");
+    KINDS.iter().find(|(suite, _)| *suite == name).map_or(name, |(_, kind)| kind).to_owned()
 }
