@@ -37,7 +37,7 @@ pub struct Node {
     pub namespace: NamespaceCode,
     /// Its value, normalised.
     pub value: String,
-    /// When it was last linked, in milliseconds since 1970.
+    /// When a record last linked it with another identity, or brought it here, in milliseconds since 1970.
     pub linked: u64,
 }
 
@@ -81,6 +81,8 @@ impl Graph {
     /// Where the graph would hold more identities than it may.
     pub fn with(&self, record: &Record, dataset: &DatasetName) -> Result<Option<Graph>, TooManyIdentities> {
         let mut next = self.clone();
+        // A record of one identity finds a profile by it and links nothing: it says nothing of which is the newest.
+        let links = !record.others.is_empty();
         for identity in record.identities() {
             let fresh = Node {
                 namespace: identity.namespace.clone(),
@@ -92,7 +94,9 @@ impl Graph {
             if node.namespace != fresh.namespace && is_digest_of(&node.value) && !is_digest_of(&fresh.value) {
                 *node = fresh;
             }
-            node.linked = node.linked.max(record.token.time);
+            if links {
+                node.linked = node.linked.max(record.token.time);
+            }
         }
         if next.identities.len() > MOST_IDENTITIES {
             return Err(TooManyIdentities(next.identities.len()));

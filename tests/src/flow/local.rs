@@ -127,11 +127,11 @@ impl Local {
     ///
     /// # Panics
     /// Where the bucket does not take it.
-    pub async fn upload(&self, key: &str, content: &str) {
+    pub async fn upload(&self, key: &str, content: impl AsRef<[u8]>) {
         let bucket = &self.store.deployment.inbox;
         self.store
             .objects
-            .write(bucket, key, content.as_bytes().to_vec(), "text/csv")
+            .write(bucket, key, content.as_ref().to_vec(), "text/csv")
             .await
             .expect("a file is put");
     }

@@ -16,6 +16,9 @@ use super::Local;
 /// How often a message is delivered before it counts as poison.
 const MOST_DELIVERIES: u32 = 5;
 
+/// How long a call of a vendor may take: shorter than in production, as is the lease, so that tests need not wait.
+const CALL: Duration = Duration::from_secs(1);
+
 /// The functions over one deployment.
 pub struct Flow {
     /// The deployment.
@@ -47,19 +50,34 @@ impl Flow {
     pub async fn start() -> Flow {
         let local = Local::start().await;
         let sqs = aws_sdk_sqs::Client::new(&local.config);
+        let limits = activate::handler::Limits {
+            lease: SignedDuration::from_secs(3),
+            call: CALL,
+            ..Default::default()
+        };
+        // A store each, as each function has: each counts its own units.
         let store = || Store::of(local.store.deployment.clone(), &local.config);
         Flow {
             ingest: Ingest::new(store()),
             evaluator: Evaluator::new(store(), Limits::default()),
-            activate: Activate::new(store(), activate::handler::Limits::default()).expect("activate is made"),
+            activate: Activate::new(store(), limits).expect("activate is made"),
             timeout: SignedDuration::from_mins(5),
             local,
             sqs,
         }
     }
 
+    /// Puts a message on the queue of S3's notifications.
+    ///
+    /// # Panics
+    /// Where the queue does not take it.
+    pub async fn notify(&self, body: &str) {
+        let send = self.sqs.send_message().queue_url(&self.local.inbox_queue).message_body(body);
+        send.send().await.expect("a notification is sent");
+    }
+
     /// Uploads a file and lets everything that follows from it happen, up to the profiles.
-    pub async fn bring(&self, key: &str, content: &str) {
+    pub async fn bring(&self, key: &str, content: impl AsRef<[u8]>) {
         self.local.upload(key, content).await;
         self.ingest().await;
     }

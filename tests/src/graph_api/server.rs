@@ -96,7 +96,9 @@ async fn answer(request: Request<Incoming>, state: &Mutex<State>) -> Result<Resp
 }
 
 fn api_answer(state: &mut State, call: &Call) -> (Answer, Option<Fault>) {
-    let fault = state.faults.pop_front();
+    let carries_rows = call.path.last().is_some_and(|part| part == "users");
+    let waits = state.faults.front().is_some_and(Fault::waits_for_rows) && !carries_rows;
+    let fault = if waits { None } else { state.faults.pop_front() };
     let answer = match &fault {
         Some(Fault::Throttle { minutes }) => api::throttled(&state.settings.account, *minutes),
         Some(Fault::ServerError { status }) => api::server_error(*status),

@@ -52,10 +52,17 @@ pub enum Fault {
         /// The status.
         status: u16,
     },
-    /// The call is done, and its answer never comes.
+    /// The call is done, and its answer never comes. Used up by a call that carries rows.
     HangAfterProcessing,
-    /// The call is done, and the connection closes before the answer.
+    /// The call is done, and the connection closes before the answer. Used up by a call that carries rows.
     CloseAfterProcessing,
+}
+
+impl Fault {
+    /// Whether it is about a call that changes members: others are let through before it.
+    pub(super) fn waits_for_rows(&self) -> bool {
+        matches!(self, Fault::HangAfterProcessing | Fault::CloseAfterProcessing)
+    }
 }
 
 /// How far an upload session has come.
