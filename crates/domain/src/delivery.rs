@@ -161,6 +161,59 @@ pub enum OutcomeResult {
     },
 }
 
+/// What a person has found out of a call whose fate was unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The vendor has done what it was asked for.
+    Made,
+    /// The vendor has done nothing.
+    NotMade,
+}
+
+/// A call whose fate was unknown, as a person has decided it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The attempt.
+    pub attempt: String,
+    /// What stands at the destination.
+    pub sent: Option<Sent>,
+    /// How the step ended after all.
+    pub outcome: Outcome,
+}
+
+impl Delivery {
+    /// The intent of a call whose fate is unknown: what a person is to decide on.
+    pub fn unknown(&self) -> Option<&Intent> {
+        match &self.outcome {
+            Some(Outcome { result: OutcomeResult::Unknown { attempt }, .. }) => {
+                self.intent.as_ref().filter(|intent| intent.attempt == *attempt)
+            }
+            _ => None,
+        }
+    }
+
+    /// The delivery's call of unknown fate as a person decides it; nothing where there is none.
+    ///
+    /// `sequence` is that of the catalogue in force: the one under which the call was allowed was not kept.
+    pub fn decided(&self, fate: Fate, sequence: u64, now: Timestamp) -> Option<Decided> {
+        let intent = self.unknown()?;
+        let confirmed =
+            || Sent { cells: intent.cells.clone(), source: intent.source.clone(), at: now, sequence };
+        let sent = match (fate, intent.operation) {
+            (Fate::Made, Operation::Add) => Some(confirmed()),
+            (Fate::Made, Operation::Remove) => None,
+            (Fate::NotMade, _) => self.sent.clone(),
+        };
+        let result = match fate {
+            Fate::Made => OutcomeResult::Delivered { operation: intent.operation },
+            Fate::NotMade => {
+                OutcomeResult::Failed { reason: "the vendor did nothing, as a person has found".to_owned() }
+            }
+        };
+        Some(Decided { attempt: intent.attempt.clone(), sent, outcome: Outcome { at: now, result } })
+    }
+}
+
 /// What should stand at a destination of one profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
@@ -358,4 +411,62 @@ pub const SHARDS: u8 = 4;
 /// Where a mark stands in the index of marks: its dataflow and one of [`SHARDS`] partitions.
 pub fn mark_of(dataflow: &DataflowName, shard: u8) -> String {
     format!("{dataflow}#{shard}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unknown(operation: Operation, sent: Option<Sent>) -> Delivery {
+        let cells: Cells = [("email".to_owned(), "abc".to_owned())].into();
+        let deadline = "2026-01-31T12:02:00Z".parse().unwrap();
+        let source = SourceHash::of(&cells);
+        let attempt = "01A".to_owned();
+        let outcome = OutcomeResult::Unknown { attempt: attempt.clone() };
+        Delivery {
+            sent,
+            intent: Some(Intent { attempt, operation, cells, source, deadline }),
+            outcome: Some(Outcome { at: deadline, result: outcome }),
+            ..Delivery::default()
+        }
+    }
+
+    /// The delivery as it stands once a decision is written down.
+    fn after(delivery: &Delivery, fate: Fate) -> Delivery {
+        let decided = delivery.decided(fate, 4, "2026-02-01T00:00:00Z".parse().unwrap()).unwrap();
+        assert_eq!(decided.attempt, "01A");
+        Delivery { sent: decided.sent, intent: None, outcome: Some(decided.outcome), ..Delivery::default() }
+    }
+
+    #[test]
+    fn an_addition_that_was_made_stands_and_one_that_was_not_is_made_again() {
+        let delivery = unknown(Operation::Add, None);
+        let intent = delivery.unknown().unwrap();
+        let target = Target::Present(intent.cells.clone(), intent.source.clone());
+        let next = |delivery: &Delivery| next_step(delivery, &target, true, false, Timestamp::MAX);
+        assert_eq!(next(&delivery), Step::Unknown("01A".to_owned()));
+
+        let made = after(&delivery, Fate::Made);
+        assert_eq!(made.sent.as_ref().map(|sent| (&sent.cells, sent.sequence)), Some((&intent.cells, 4)));
+        assert_eq!(next(&made), Step::Done);
+
+        let not_made = after(&delivery, Fate::NotMade);
+        let again = Step::Call(Operation::Add, intent.cells.clone(), intent.source.clone());
+        assert_eq!((not_made.sent.as_ref(), next(&not_made)), (None, again));
+    }
+
+    #[test]
+    fn a_removal_that_was_made_leaves_nothing_and_one_that_was_not_leaves_what_stood() {
+        let stood = after(&unknown(Operation::Add, None), Fate::Made).sent;
+        let delivery = unknown(Operation::Remove, stood.clone());
+        assert_eq!(after(&delivery, Fate::Made).sent, None);
+        assert_eq!(after(&delivery, Fate::NotMade).sent, stood);
+    }
+
+    #[test]
+    fn there_is_nothing_to_decide_about_a_call_whose_fate_is_known() {
+        let mut delivery = unknown(Operation::Add, None);
+        delivery.outcome = None;
+        assert_eq!(delivery.decided(Fate::Made, 1, Timestamp::MAX), None);
+    }
 }

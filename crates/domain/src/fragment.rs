@@ -182,6 +182,12 @@ pub struct Fragment {
 }
 
 impl Fragment {
+    /// Whether it, or an attribute that both have, speaks of a later time than the other.
+    fn is_ahead_of(&self, other: &Fragment) -> bool {
+        let mut shared = self.older.iter().filter_map(|(path, token)| Some((token, other.older.get(path)?)));
+        self.token.time > other.token.time || shared.any(|(token, known)| token.time > known.time)
+    }
+
     /// The token of one attribute.
     pub fn token_of(&self, path: &FieldPath) -> OrderToken {
         self.older.get(path).copied().unwrap_or(self.token)
@@ -257,7 +263,7 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
             written(stored.token.max(record.token), attributes, older, partner_ids)
         }
     };
-    let advanced = rules.row_times && record.token.time > stored.token.time;
+    let advanced = rules.row_times && next.is_ahead_of(stored);
     if next.hash != stored.hash || advanced {
         return Change::Written(next);
     }
@@ -290,4 +296,130 @@ fn upsert(stored: &Fragment, record: &Record) -> (Object, BTreeMap<FieldPath, Or
     }
     tokens.retain(|_, token| *token != newest);
     (attributes, tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::identity::Keyring;
+    use crate::namespace::Namespace;
+    use crate::value::Value;
+
+    const RULES: WriteRules =
+        WriteRules { mode: WriteMode::Replace, row_times: false, confirm_after: None, today: 100 };
+    const UPSERT: WriteRules = WriteRules { mode: WriteMode::Upsert, ..RULES };
+
+    fn token(time: u64, batch: u64) -> OrderToken {
+        OrderToken { time, batch, row: 1 }
+    }
+
+    fn record(token: OrderToken, attributes: &[(&str, i64)]) -> Record {
+        let email = Namespace::standard().into_iter().find(|each| each.code.as_str() == "Email").unwrap();
+        let primary = Keyring::new(1, &[7; 32]).unwrap().identity(&email, "a@example.com").unwrap();
+        let attributes =
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), Value::Integer(*value))).collect();
+        Record { token, primary, others: Vec::new(), partner_ids: BTreeSet::new(), attributes }
+    }
+
+    fn written(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> Fragment {
+        match decide(stored, record, rules) {
+            Change::Written(fragment) => fragment,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_record_is_written_only_if_newer_and_different() {
+        let stored = written(None, &record(token(5, 1), &[("a", 1)]), RULES);
+        let decide = |record: Record| decide(Some(&stored), &record, RULES);
+        assert_eq!(decide(record(token(6, 2), &[("a", 1)])), Change::Unchanged);
+        assert_eq!(decide(record(token(4, 2), &[("a", 2)])), Change::Older);
+        assert_eq!(
+            decide(record(token(5, 1), &[("a", 1)])),
+            Change::AlreadyWritten { created_profile: false }
+        );
+        assert!(matches!(decide(record(token(5, 2), &[("a", 2)])), Change::Written(_)));
+    }
+
+    #[test]
+    fn with_row_times_a_time_that_has_advanced_is_a_change() {
+        let rules = WriteRules { row_times: true, ..RULES };
+        let stored = written(None, &record(token(5, 1), &[("a", 1)]), rules);
+        assert_eq!(decide(Some(&stored), &record(token(5, 2), &[("a", 1)]), rules), Change::Unchanged);
+        assert!(matches!(
+            decide(Some(&stored), &record(token(6, 2), &[("a", 1)]), rules),
+            Change::Written(_)
+        ));
+    }
+
+    #[test]
+    fn an_unchanged_record_is_confirmed_once_half_of_its_retention_has_passed() {
+        let rules = WriteRules { confirm_after: Some(10), ..RULES };
+        let stored = written(None, &record(token(5, 1), &[("a", 1)]), rules);
+        let again = record(token(6, 2), &[("a", 1)]);
+        assert_eq!(decide(Some(&stored), &again, WriteRules { today: 110, ..rules }), Change::Unchanged);
+        let Change::Confirmed(confirmed) = decide(Some(&stored), &again, WriteRules { today: 111, ..rules })
+        else {
+            panic!("not confirmed")
+        };
+        assert_eq!((confirmed.confirmed, confirmed.token), (111, stored.token));
+    }
+
+    #[test]
+    fn an_upsert_keeps_what_a_record_does_not_say_and_the_newest_of_what_it_says() {
+        let stored = written(None, &record(token(5, 1), &[("a", 1), ("b", 1)]), UPSERT);
+        let newer = written(Some(&stored), &record(token(7, 2), &[("a", 2)]), UPSERT);
+        let older = written(Some(&newer), &record(token(6, 3), &[("a", 3), ("b", 3), ("c", 3)]), UPSERT);
+        assert_eq!(older.attributes, record(token(0, 0), &[("a", 2), ("b", 3), ("c", 3)]).attributes);
+        assert_eq!(older.token_of(&"c".parse().unwrap()), token(6, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_as_text_stand_in_the_order_of_tokens(
+            one in (0_u64..1 << 49, 0_u64..1 << 33, 0_u64..1 << 33),
+            other in (0_u64..1 << 49, 0_u64..1 << 33, 0_u64..1 << 33),
+        ) {
+            let token = |(time, batch, row)| OrderToken { time, batch, row };
+            let (one, other) = (token(one), token(other));
+            prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+            prop_assert_eq!(one.to_string().parse::<OrderToken>().unwrap(), one);
+        }
+
+        /// Whatever order records with times of their own come in, what stands is the same: that of the newest time,
+        /// attribute by attribute.
+        #[test]
+        fn the_order_of_arrival_does_not_matter_to_an_upsert(
+            rows in prop::collection::vec(prop::collection::btree_map("[abc]", 0_i64..3, 1..3), 1..8),
+            seed in any::<u64>(),
+        ) {
+            let records: Vec<Record> = (1..).zip(&rows).map(|(time, attributes)| {
+                let attributes: Vec<_> = attributes.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+                record(token(time, time), &attributes)
+            }).collect();
+            let mut shuffled = records.clone();
+            shuffled.sort_by_key(|record| record.token.batch.wrapping_mul(seed | 1).rotate_left(17));
+            let rules = WriteRules { row_times: true, ..UPSERT };
+            let apply = |records: &[Record]| {
+                let mut stored: Option<Fragment> = None;
+                for record in records {
+                    if let Change::Written(fragment) = decide(stored.as_ref(), record, rules) {
+                        stored = Some(fragment);
+                    }
+                }
+                stored.unwrap().attributes
+            };
+            let mut newest: BTreeMap<&String, (OrderToken, &Value)> = BTreeMap::new();
+            for record in &records {
+                for (name, value) in &record.attributes {
+                    let known = newest.entry(name).or_insert((record.token, value));
+                    if known.0 < record.token { *known = (record.token, value); }
+                }
+            }
+            let expected: Object = newest.into_iter().map(|(name, (_, value))| (name.clone(), value.clone())).collect();
+            prop_assert_eq!(apply(&shuffled), expected);
+        }
+    }
 }

@@ -1,0 +1,178 @@
+//! Deliveries come to what is wanted, whatever dies, is repeated or changes in between.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use domain::delivery::{
+    Cells, Delivery, Intent, Operation, Sent, SourceHash, Step, Target, Wanted, lags, next_step,
+};
+use jiff::Timestamp;
+
+fn cells(value: u8) -> Cells {
+    Cells::from([("EMAIL".to_owned(), value.to_string())])
+}
+
+fn present(value: u8) -> Target {
+    Target::Present(cells(value), SourceHash::of(&cells(value)))
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn sent(value: u8) -> Delivery {
+    let sent = Sent { cells: cells(value), source: SourceHash::of(&cells(value)), at: at(0), sequence: 1 };
+    Delivery { sent: Some(sent), ..Delivery::default() }
+}
+
+fn intended(operation: Operation, value: u8) -> Delivery {
+    let source = SourceHash::of(&cells(value));
+    let intent = Intent { attempt: "a".into(), operation, cells: cells(value), source, deadline: at(10) };
+    Delivery { intent: Some(intent), ..Delivery::default() }
+}
+
+#[test]
+fn the_next_step_follows_from_what_was_sent_and_what_is_wanted() {
+    let call = |operation, value: u8| Step::Call(operation, cells(value), SourceHash::of(&cells(value)));
+    use Operation::{Add, Remove};
+    for (case, delivery, target, may_send, idempotent, expected) in [
+        ("nothing wanted, nothing sent", Delivery::default(), Target::Absent, true, true, Step::Done),
+        ("wanted", Delivery::default(), present(1), true, true, call(Add, 1)),
+        ("wanted, not allowed", Delivery::default(), present(1), false, true, Step::Hold),
+        ("wanted and sent", sent(1), present(1), true, true, Step::Done),
+        ("wanted and sent, not allowed any more", sent(1), present(1), false, true, Step::Done),
+        ("left", sent(1), Target::Absent, true, true, call(Remove, 1)),
+        ("left, though nothing may be sent", sent(1), Target::Absent, false, true, call(Remove, 1)),
+        ("changed", sent(1), present(2), true, true, call(Remove, 1)),
+        ("changed, not allowed", sent(1), present(2), false, true, Step::Hold),
+        (
+            "a call under way",
+            Delivery {
+                intent: intended(Add, 1).intent.map(|i| Intent { deadline: at(99), ..i }),
+                ..Delivery::default()
+            },
+            present(1),
+            true,
+            true,
+            Step::Wait(at(99)),
+        ),
+        ("an addition of unknown fate", intended(Add, 1), present(1), true, true, call(Add, 1)),
+        ("the same, not wanted any more", intended(Add, 1), Target::Absent, true, true, call(Remove, 1)),
+        ("the same, something else wanted", intended(Add, 1), present(2), true, true, call(Remove, 1)),
+        (
+            "the same, not to be repeated",
+            intended(Add, 1),
+            present(1),
+            true,
+            false,
+            Step::Unknown("a".into()),
+        ),
+        ("a removal of unknown fate", intended(Remove, 1), Target::Absent, false, true, call(Remove, 1)),
+    ] {
+        assert_eq!(next_step(&delivery, &target, may_send, idempotent, at(20)), expected, "{case}");
+    }
+}
+
+/// One thing that happens to a delivery while its worker goes about it.
+#[derive(Debug, Clone)]
+enum Event {
+    Want(Option<u8>),
+    Allow(bool),
+    /// A step whose call is made and whose outcome is written.
+    Work,
+    /// A step whose worker dies: before the call, or after it.
+    Die {
+        called: bool,
+    },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        prop::option::of(0_u8..3).prop_map(Event::Want),
+        any::<bool>().prop_map(Event::Allow),
+        Just(Event::Work),
+        any::<bool>().prop_map(|called| Event::Die { called }),
+    ]
+}
+
+struct World {
+    delivery: Delivery,
+    target: Target,
+    allowed: bool,
+    /// What the vendor holds; adding or removing twice is the same as once.
+    vendor: BTreeSet<Cells>,
+    clock: i64,
+}
+
+impl World {
+    /// Makes one step, as the worker does; says whether there was one to make.
+    fn step(&mut self, dies: Option<bool>) -> bool {
+        self.clock += 100;
+        let step = next_step(&self.delivery, &self.target, self.allowed, true, at(self.clock));
+        let Step::Call(operation, cells, source) = step else { return false };
+        let deadline = at(self.clock + 10);
+        let intent = Intent { attempt: self.clock.to_string(), operation, cells, source, deadline };
+        self.delivery.intent = Some(intent.clone());
+        if dies == Some(false) {
+            return true;
+        }
+        match operation {
+            Operation::Add => assert!(self.allowed, "nothing is sent that may not be"),
+            Operation::Remove => {}
+        }
+        match operation {
+            Operation::Add => self.vendor.insert(intent.cells.clone()),
+            Operation::Remove => self.vendor.remove(&intent.cells),
+        };
+        if dies.is_none() {
+            self.delivery.intent = None;
+            self.delivery.sent = (operation == Operation::Add).then(|| Sent {
+                cells: intent.cells,
+                source: intent.source,
+                at: at(self.clock),
+                sequence: 1,
+            });
+        }
+        true
+    }
+}
+
+proptest! {
+    /// However often workers die, whatever changes in between: in the end the vendor holds exactly what is wanted,
+    /// or nothing but what was sent before it was held.
+    #[test]
+    fn deliveries_end_at_what_is_wanted_whatever_dies_or_changes(events in prop::collection::vec(event(), 0..40)) {
+        let mut world = World {
+            delivery: Delivery::default(),
+            target: Target::Absent,
+            allowed: true,
+            vendor: BTreeSet::new(),
+            clock: 0,
+        };
+        for event in events {
+            match event {
+                Event::Want(value) => world.target = value.map_or(Target::Absent, present),
+                Event::Allow(allowed) => world.allowed = allowed,
+                Event::Work => { world.step(None); }
+                Event::Die { called } => { world.step(Some(called)); }
+            }
+            prop_assert!(world.vendor.len() <= 1, "a person stands at most once: {:?}", world.vendor);
+        }
+        world.allowed = true;
+        let steps = (0..10).take_while(|_| world.step(None)).count();
+        prop_assert!(steps < 10, "it comes to an end");
+        let wanted: BTreeSet<Cells> = match &world.target {
+            Target::Present(cells, _) => BTreeSet::from([cells.clone()]),
+            _ => BTreeSet::new(),
+        };
+        prop_assert_eq!(&world.vendor, &wanted);
+        let wanted = match &world.target {
+            Target::Present(cells, _) => Wanted::Present(cells.clone()),
+            _ => Wanted::Absent,
+        };
+        prop_assert!(!lags(Some(&world.delivery), &wanted, true), "what is delivered does not lag");
+    }
+}
