@@ -433,6 +433,37 @@ impl Profiles {
         self.updated(update).await
     }
 
+    /// Every delivery state of a dataflow that has a call of unknown fate. No index holds them, as there are few or
+    /// none: the whole table is read.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn unknown(&self, dataflow: &DataflowName) -> Result<Vec<(ProfileId, Delivery)>, Error> {
+        let items = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("sk = :sk AND #outcome.#result = :unknown")
+            .expression_attribute_names("#outcome", "outcome")
+            .expression_attribute_names("#result", "result")
+            .expression_attribute_values(":sk", AttributeValue::S(keys::delivery(dataflow)))
+            .expression_attribute_values(":unknown", AttributeValue::S("unknown".into()))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|error| Error::of("look for calls of unknown fate", error))?;
+        items
+            .into_iter()
+            .map(|item| {
+                let profile = text(&item, "pk").unwrap_or_default().parse();
+                let profile = profile.map_err(|error| Error::of("read a delivery's key", error))?;
+                Ok((profile, decode(item)?))
+            })
+            .collect()
+    }
+
     /// Puts off a marked delivery state.
     ///
     /// # Errors
