@@ -10,7 +10,6 @@ mod withdrawn;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Result, bail};
 use aws::{Applied, InForce, Moved, RefusalRecord, Store};
 use clap::Parser;
@@ -20,9 +19,9 @@ use domain::profile::day;
 use jiff::Timestamp;
 
 use crate::connection::{user, with_store};
-use crate::terminal::{self, Format, YELLOW};
+use crate::terminal::Format;
 use crate::{FINDINGS, folder};
-pub(crate) use report::{Outcome, Report, refusals};
+pub(crate) use report::{Outcome, Report, refusals, short};
 
 /// Bring a project into force
 ///
@@ -65,9 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         } else {
             bring_into_force(store, in_force.as_ref(), &compiled.hash, compiled.bytes, now).await?
         };
-        if let Outcome::Applied { sequence } | Outcome::Unchanged { sequence } = outcome {
-            keep_refusals(store, &compiled.catalogue, sequence, now).await?;
-        }
+        keep_refusals(store, &compiled.catalogue, outcome, now).await?;
         let report = Report {
             outcome,
             in_force: in_force.as_ref(),
@@ -77,15 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             withdrawn: gone(withdrawn, &compiled.catalogue),
             warnings: project.warnings(),
         };
-        match args.format {
-            Format::Json => terminal::print_json(&report.document())?,
-            Format::Text => {
-                for warning in report.warnings {
-                    terminal::print_problem("warning", YELLOW, warning);
-                }
-                print!("{}", report.text());
-            }
-        }
+        report.print(args.format)?;
         Ok(if is_refused { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
     })
 }
@@ -126,7 +115,13 @@ pub(crate) async fn move_pointer(
 
 /// Keeps the refusals of a catalogue in the ledger. Keeping them again is the same, so that an apply that died before
 /// it came to that is made good by the next.
-async fn keep_refusals(store: &Store, catalogue: &Catalogue, sequence: u64, now: Timestamp) -> Result<()> {
+pub(crate) async fn keep_refusals(
+    store: &Store,
+    catalogue: &Catalogue,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Result<()> {
+    let (Outcome::Applied { sequence } | Outcome::Unchanged { sequence }) = outcome else { return Ok(()) };
     for refusal in refusals(catalogue) {
         let during = "apply".to_owned();
         let record = RefusalRecord { sequence, at: now, during, refusal: refusal.clone() };

@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use aws::{InForce, Store};
+use domain::catalogue::Catalogue;
+use domain::dataflow::Dataflow;
+use domain::name::DataflowName;
 
 /// Does work on the store.
 ///
@@ -24,6 +27,17 @@ pub(crate) fn with_store(work: impl AsyncFnOnce(&Store) -> Result<ExitCode>) -> 
 pub(crate) async fn in_force(store: &Store) -> Result<InForce> {
     let in_force = store.catalogue().await?;
     in_force.context("no catalogue is in force: bring a project there with `tributary apply <folder>`")
+}
+
+/// A dataflow of the catalogue in force.
+///
+/// # Errors
+/// Where it has none of that name.
+pub(crate) fn dataflow<'a>(catalogue: &'a Catalogue, name: &DataflowName) -> Result<&'a Dataflow> {
+    catalogue.dataflows.get(name).with_context(|| {
+        let known: Vec<_> = catalogue.dataflows.keys().map(|name| format!("`{name}`")).collect();
+        format!("the catalogue in force has no dataflow `{name}`: expected one of {}", known.join(", "))
+    })
 }
 
 /// Who runs the command, as this machine says: for the ledger, not for access control.

@@ -4,8 +4,15 @@
 //! One module per command: its arguments, and a `run` that answers the exit code.
 
 mod apply;
+mod audiences;
 mod batches;
+mod catalogue;
 mod connection;
+mod dataflows;
+mod deliveries;
+mod evaluate;
+#[cfg(test)]
+mod example;
 mod folder;
 mod generate;
 mod profile;
@@ -41,11 +48,23 @@ struct Cli {
 enum Command {
     Validate(validate::Args),
     Apply(apply::Args),
+    Rollback(catalogue::RollbackArgs),
+    Catalogue(catalogue::Args),
     Batches(batches::ListArgs),
     #[command(subcommand)]
     Batch(batches::BatchCommand),
     #[command(subcommand)]
     Profile(profile::Command),
+    Evaluate(evaluate::Args),
+    Runs(runs::Args),
+    Audiences(audiences::Args),
+    Dataflows(dataflows::ListArgs),
+    #[command(subcommand)]
+    Dataflow(dataflows::DataflowCommand),
+    #[command(subcommand)]
+    Deliveries(deliveries::ListCommand),
+    #[command(subcommand)]
+    Delivery(deliveries::DecideCommand),
     Generate(generate::Args),
 }
 
@@ -53,9 +72,18 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Validate(args) => validate::run(&args),
         Command::Apply(args) => apply::run(&args),
+        Command::Rollback(args) => catalogue::rollback(&args),
+        Command::Catalogue(args) => catalogue::list(&args),
         Command::Batches(args) => batches::list(&args),
         Command::Batch(command) => batches::show(&command),
         Command::Profile(command) => profile::run(&command),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Runs(args) => runs::run(&args),
+        Command::Audiences(args) => audiences::run(&args),
+        Command::Dataflows(args) => dataflows::list(&args),
+        Command::Dataflow(command) => dataflows::show(&command),
+        Command::Deliveries(command) => deliveries::unknown(&command),
+        Command::Delivery(command) => deliveries::decide(&command),
         Command::Generate(args) => generate::run(&args),
     };
     outcome.unwrap_or_else(|error| {

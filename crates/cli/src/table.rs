@@ -122,19 +122,20 @@ pub(crate) fn card(title: &str, note: &str, body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::example::plain;
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_and_no_line_ends_in_spaces() {
         let mut table = Table::of(["name", "#rows", "why"]);
         table.row(["a".into(), 7.into(), "".into()]);
         table.row([Cell::styled("longer", BOLD), 1_234.into(), "because".into()]);
-        let shown = anstream::adapter::strip_str(&table.to_string()).to_string();
+        let shown = plain(&table.to_string());
         assert_eq!(shown, "name    rows  why\na          7\nlonger  1234  because\n");
     }
 
     #[test]
     fn a_card_holds_its_lines_together() {
-        let shown = anstream::adapter::strip_str(&card("Title", "a note", "one\ntwo\n")).to_string();
+        let shown = plain(&card("Title", "a note", "one\ntwo\n"));
         assert_eq!(shown, "╭─ Title (a note)\n│ one\n│ two\n╰─\n");
     }
 }

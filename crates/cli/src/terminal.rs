@@ -3,7 +3,6 @@
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
-use domain::refusal::Refusal;
 use project::{Problem, Problems};
 use serde::Serialize;
 
@@ -46,22 +45,6 @@ pub(crate) fn print_problem(kind: &str, style: Style, problem: &Problem) {
     eprintln!("{style}{kind}{style:#}: {BOLD}{file}:{line}:{column}{BOLD:#}: {message}");
     if let Some(help) = help {
         eprintln!("  {DIM}help:{DIM:#} {help}");
-    }
-}
-
-/// Prints why a dataflow may not send: the rule, every way by which governed data would leave, and what would cure it.
-pub(crate) fn print_refusal(refusal: &Refusal) {
-    let Refusal { dataflow, audience, destination, cause, actions, lineage, cures, .. } = refusal;
-    println!("{YELLOW}blocked{YELLOW:#}: {BOLD}dataflow `{dataflow}`{BOLD:#}: {cause}");
-    let actions: Vec<_> = actions.iter().map(|action| format!("`{action}`")).collect();
-    println!("  audience `{audience}` to destination `{destination}`, for {}", actions.join(", "));
-    for way in lineage {
-        let labels: Vec<_> = way.labels.iter().map(|label| format!("`{label}`")).collect();
-        let (field, dataset, labels) = (&way.field, &way.dataset, labels.join(", "));
-        println!("  field `{field}` of dataset `{dataset}` ({labels}) through {}", way.through);
-    }
-    for cure in cures {
-        println!("  {DIM}cure:{DIM:#} {cure}");
     }
 }
 

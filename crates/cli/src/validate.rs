@@ -13,7 +13,7 @@ use project::{Problem, Problems};
 use serde::Serialize;
 
 use crate::terminal::{self, Format, GREEN, RED, YELLOW, count};
-use crate::{FINDINGS, folder};
+use crate::{FINDINGS, folder, refusal};
 
 /// Check a project's folder as a whole, without touching anything
 ///
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 terminal::print_problem("warning", YELLOW, warning);
             }
             for refusal in blocked {
-                terminal::print_refusal(refusal);
+                println!("{}", refusal::tree(refusal));
             }
             println!("{GREEN}valid{GREEN:#}: {}", summary(&catalogue));
         }

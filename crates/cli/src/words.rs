@@ -16,12 +16,6 @@ pub(crate) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// An instant of milliseconds since 1970.
-pub(crate) fn time_of_milliseconds(milliseconds: u64) -> String {
-    let at = i64::try_from(milliseconds).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-    at.map_or_else(|| NOTHING.to_owned(), time)
-}
-
 /// A length of time, as exactly as people want it: `850 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn duration(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);

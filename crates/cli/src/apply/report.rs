@@ -1,5 +1,7 @@
 //! What an apply has done, for people and for programs.
 
+use anstream::print;
+use anyhow::Result;
 use aws::InForce;
 use domain::catalogue::{Catalogue, CatalogueHash};
 use domain::dataflow::State;
@@ -11,7 +13,7 @@ use serde::Serialize;
 use super::changes::{Change, changes};
 use crate::refusal;
 use crate::table::Table;
-use crate::terminal::{BOLD, DIM, GREEN, RED};
+use crate::terminal::{self, BOLD, DIM, Format, GREEN, RED, YELLOW};
 use crate::words::{NOTHING, listed, state, state_cell};
 
 /// How an apply ended.
@@ -38,7 +40,7 @@ pub(crate) struct Report<'a> {
 
 /// The same for programs.
 #[derive(Debug, Serialize)]
-pub(crate) struct Document<'a> {
+struct Document<'a> {
     outcome: &'static str,
     /// The sequence in force after the command.
     sequence: Option<u64>,
@@ -75,8 +77,22 @@ fn refusals_of(state: &State) -> &[Refusal] {
 }
 
 impl Report<'_> {
+    /// Prints the report; warnings for people beside it.
+    pub(crate) fn print(&self, format: Format) -> Result<()> {
+        match format {
+            Format::Json => terminal::print_json(&self.document())?,
+            Format::Text => {
+                for warning in self.warnings {
+                    terminal::print_problem("warning", YELLOW, warning);
+                }
+                print!("{}", self.text());
+            }
+        }
+        Ok(())
+    }
+
     /// The report for programs.
-    pub(crate) fn document(&self) -> Document<'_> {
+    fn document(&self) -> Document<'_> {
         let before = self.in_force.map(|in_force| in_force.sequence);
         let (outcome, sequence) = match self.outcome {
             Outcome::Applied { sequence } => ("applied", Some(sequence)),
@@ -96,7 +112,7 @@ impl Report<'_> {
     }
 
     /// The report for people.
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         let mut text = String::new();
         for change in self.changes() {
             text.push_str(&change_lines(&change));
@@ -186,4 +202,62 @@ fn change_lines(change: &Change) -> String {
             format!("{style}{sign}{style:#} {DIM}{:<16}{DIM:#}{}\n", change.kind, listed(names))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::example::{self, plain};
+
+    fn in_force(catalogue: Catalogue) -> InForce {
+        let hash = CatalogueHash::of(b"before");
+        InForce { sequence: 6, hash, catalogue: Arc::new(catalogue) }
+    }
+
+    /// The example, with one policy and one dataflow changed since.
+    fn before() -> InForce {
+        let mut before = example::catalogue();
+        before.policies.remove(&"clear_identifiers_stay".parse().unwrap());
+        before.audiences.get_mut(&"all_customers".parse().unwrap()).unwrap().title = "Everyone".to_owned();
+        let email = before.dataflows.get_mut(&"prospects_to_email".parse().unwrap()).unwrap();
+        email.state = State::Active;
+        let gone = domain::dataflow::Dataflow { name: "gone".parse().unwrap(), ..email.clone() };
+        before.dataflows.insert(gone.name.clone(), gone);
+        in_force(before)
+    }
+
+    fn report<'a>(
+        outcome: Outcome,
+        in_force: Option<&'a InForce>,
+        catalogue: &'a Catalogue,
+        hash: &'a CatalogueHash,
+    ) -> Report<'a> {
+        Report { outcome, in_force, hash, catalogue, withdrawn: Vec::new(), warnings: &[] }
+    }
+
+    #[test]
+    fn an_apply_over_another() {
+        let (before, catalogue, hash) = (before(), example::catalogue(), CatalogueHash::of(b"after"));
+        let mut report = report(Outcome::Applied { sequence: 7 }, Some(&before), &catalogue, &hash);
+        report.withdrawn = vec!["gone".parse().unwrap()];
+        insta::assert_snapshot!(plain(&report.text()));
+        insta::assert_json_snapshot!(report.document(), { ".dataflows[].refusals" => "(refusals)" });
+    }
+
+    #[test]
+    fn how_an_apply_ends() {
+        let (catalogue, hash) = (example::catalogue(), CatalogueHash::of(b"after"));
+        let before = in_force(catalogue.clone());
+        let verdict = |outcome, in_force| plain(&report(outcome, in_force, &catalogue, &hash).verdict());
+        insta::assert_snapshot!(
+            [
+                verdict(Outcome::Applied { sequence: 1 }, None),
+                verdict(Outcome::Unchanged { sequence: 6 }, Some(&before)),
+                verdict(Outcome::Refused, Some(&before)),
+            ]
+            .concat()
+        );
+    }
 }

@@ -54,12 +54,13 @@ pub(crate) fn text(accounts: &[Account], now: Timestamp) -> String {
 mod tests {
     use super::super::account::sample;
     use super::*;
+    use crate::example::plain;
 
     #[test]
     fn batches_in_a_table() {
         let accounts = [sample::answer(), sample::stray(), sample::under_way()];
         let shown = text(&accounts, sample::NOW.parse().unwrap());
-        insta::assert_snapshot!(anstream::adapter::strip_str(&shown));
+        insta::assert_snapshot!(plain(&shown));
     }
 
     #[test]

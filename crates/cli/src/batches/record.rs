@@ -105,18 +105,19 @@ fn chunks(account: &Account) -> String {
 mod tests {
     use super::super::account::sample;
     use super::*;
+    use crate::example::plain;
 
     #[test]
     fn a_batch_with_everything() {
         let quarantine =
             ["s3://data/quarantine/northlight_enrichment/000000000003/check-000000.jsonl".to_owned()];
         let shown = text(&sample::answer(), &quarantine, sample::NOW.parse().unwrap());
-        insta::assert_snapshot!(anstream::adapter::strip_str(&shown));
+        insta::assert_snapshot!(plain(&shown));
     }
 
     #[test]
     fn a_batch_of_a_stray_file() {
         let shown = text(&sample::stray(), &[], sample::NOW.parse().unwrap());
-        insta::assert_snapshot!(anstream::adapter::strip_str(&shown));
+        insta::assert_snapshot!(plain(&shown));
     }
 }

@@ -6,7 +6,7 @@ use domain::value::Value;
 use super::view::{Attribute, Delivered, View};
 use crate::table::{Cell, Table, card};
 use crate::terminal::{BOLD, DIM, GREEN};
-use crate::words::{NOTHING, listed, time, time_of_milliseconds};
+use crate::words::{NOTHING, listed, time};
 
 /// The cards of a profile.
 pub(crate) fn text(view: &View) -> String {
@@ -29,7 +29,7 @@ fn identities(view: &View) -> String {
         table.row([
             (&linked.namespace).into(),
             linked.value.as_str().into(),
-            time_of_milliseconds(linked.linked).into(),
+            time(linked.linked).into(),
             listed(&linked.datasets).into(),
         ]);
     }
@@ -105,4 +105,16 @@ fn deliveries(deliveries: &[Delivered]) -> String {
         table.row([(&delivered.dataflow).into(), listed(cells).into(), delivered.state.as_str().into()]);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::sample::bobby;
+    use super::*;
+    use crate::example::plain;
+
+    #[test]
+    fn a_profile_as_cards() {
+        insta::assert_snapshot!(plain(&text(&bobby())));
+    }
 }

@@ -1,14 +1,11 @@
 //! A profile for programs: the documented reply of a profile lookup, with what we add under a key of our own.
 
-use std::collections::BTreeMap;
-
 use domain::identity::IdentityKey;
 use domain::membership::MembershipStatus;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::view::{Attribute, View};
-use crate::words::time_of_milliseconds;
+use super::view::{Attribute, Member, View};
 
 /// The namespace of our audiences in `segmentMembership`.
 const AUDIENCES: &str = "tributary";
@@ -36,41 +33,38 @@ fn profile(view: &View) -> Value {
 }
 
 fn entity(view: &View) -> Value {
-    // INVARIANT: nothing in a value can fail to print.
-    let mut entity = serde_json::to_value(&view.merged).unwrap_or_default();
     let identities: Vec<Value> = view
         .identities
         .iter()
         .enumerate()
         .map(|(index, linked)| {
-            let mut identity = json!({ "id": linked.value, "namespace": { "code": linked.namespace } });
+            let mut identity = Map::new();
+            identity.insert("id".to_owned(), json!(linked.value));
+            identity.insert("namespace".to_owned(), json!({ "code": linked.namespace }));
             // The namespace of the highest priority names the profile.
             if index == 0 {
-                identity["primary"] = true.into();
+                identity.insert("primary".to_owned(), json!(true));
             }
-            identity
+            identity.into()
         })
         .collect();
-    let memberships: BTreeMap<&str, Value> = view
-        .memberships
-        .iter()
-        .map(|member| {
-            (
-                member.audience.as_str(),
-                json!({ "status": member.status, "lastQualificationTime": member.since }),
-            )
-        })
-        .collect();
-    entity["identities"] = identities.into();
-    entity["segmentMembership"] = json!({ AUDIENCES: memberships });
-    entity
+    let membership = |member: &Member| {
+        let membership = json!({ "status": member.status, "lastQualificationTime": member.since });
+        (member.audience.to_string(), membership)
+    };
+    let memberships: Map<_, _> = view.memberships.iter().map(membership).collect();
+    let mut entity: Map<_, _> =
+        view.merged.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    entity.insert("identities".to_owned(), identities.into());
+    entity.insert("segmentMembership".to_owned(), json!({ AUDIENCES: memberships }));
+    entity.into()
 }
 
 fn additions(view: &View) -> Value {
     let identities = view.identities.iter().map(|linked| {
         json!({
             "id": linked.value, "namespace": { "code": linked.namespace },
-            "linkedAt": time_of_milliseconds(linked.linked), "datasets": linked.datasets,
+            "linkedAt": linked.linked, "datasets": linked.datasets,
         })
     });
     let partner_ids = view
@@ -103,4 +97,17 @@ fn attributes(attributes: &[Attribute]) -> Vec<Value> {
         })
     };
     attributes.iter().map(document).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::sample::bobby;
+    use super::*;
+
+    #[test]
+    fn the_documented_reply() {
+        let key: IdentityKey = "k1:0123456789abcdef0123456789abcdef".parse().unwrap();
+        insta::assert_json_snapshot!(document(&[bobby()], &key));
+        insta::assert_json_snapshot!(document(&[], &key));
+    }
 }

@@ -44,8 +44,7 @@ pub(crate) struct View {
 pub(crate) struct Linked {
     pub(crate) namespace: NamespaceCode,
     pub(crate) value: String,
-    /// In milliseconds since 1970.
-    pub(crate) linked: u64,
+    pub(crate) linked: Timestamp,
     /// The datasets whose records have it.
     pub(crate) datasets: BTreeSet<DatasetName>,
 }
@@ -92,7 +91,6 @@ impl View {
         let merged = profile.merged(catalogue, policy, now);
         let (first_party, partners) = attributes(&merged, catalogue);
         let newest = profile.usable(catalogue, now).map(|(_, fragment)| fragment.token.time).max();
-        let newest = newest.and_then(|newest| i64::try_from(newest).ok()).unwrap_or_default();
         View {
             id: profile.id.clone(),
             merge_policy: policy.name.clone(),
@@ -104,9 +102,15 @@ impl View {
             memberships: profile.memberships.audiences.iter().map(|each| member(each, catalogue)).collect(),
             deliveries: profile.deliveries.iter().map(delivered).collect(),
             sources: profile.usable(catalogue, now).map(|(key, _)| key.dataset.clone()).collect(),
-            newest: Timestamp::from_millisecond(newest).unwrap_or(Timestamp::UNIX_EPOCH),
+            newest: instant(newest.unwrap_or_default()),
         }
     }
+}
+
+/// The instant of a number of milliseconds since 1970.
+fn instant(milliseconds: u64) -> Timestamp {
+    let at = i64::try_from(milliseconds).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    at.unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn identities(profile: &Profile, catalogue: &Catalogue) -> Vec<Linked> {
@@ -121,7 +125,7 @@ fn identities(profile: &Profile, catalogue: &Catalogue) -> Vec<Linked> {
         .map(|(key, node)| Linked {
             namespace: node.namespace.clone(),
             value: node.value.clone(),
-            linked: node.linked,
+            linked: instant(node.linked),
             datasets: datasets(key),
         })
         .collect();
@@ -239,4 +243,120 @@ pub(crate) fn in_words(delivery: &Delivery) -> String {
         words.push("to be looked at".to_owned());
     }
     if words.is_empty() { "nothing was sent".to_owned() } else { words.join("; ") }
+}
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! An invented profile.
+
+    use domain::fragment::{Change, Fragment, FragmentKey, OrderToken, Record, decide};
+    use domain::graph::Graph;
+    use domain::identity::Keyring;
+    use domain::ingest::Intake;
+    use serde_json::json;
+
+    use super::*;
+    use crate::example;
+
+    pub(crate) const NOW: &str = "2026-02-03T00:00:00Z";
+
+    /// What becomes of a row of a dataset.
+    fn record(
+        catalogue: &Catalogue,
+        dataset: &str,
+        batch: u64,
+        row: serde_json::Value,
+    ) -> (FragmentKey, Record, Fragment) {
+        let dataset = &catalogue.datasets[&dataset.parse().unwrap()];
+        let keyring = Keyring::new(1, &[7; 32]).unwrap();
+        let intake = Intake::new(catalogue, dataset, &catalogue.schemas[&dataset.schema], &keyring);
+        let token = OrderToken { time: 1_767_225_600_000 + batch * 86_400_000, batch, row: 1 };
+        let record = intake.record(serde_json::from_value(row).unwrap(), token).unwrap();
+        let Change::Written(fragment) = decide(None, &record, intake.rules(NOW.parse().unwrap())) else {
+            panic!("a first record is written")
+        };
+        (FragmentKey { dataset: dataset.name.clone(), primary: record.primary.key.clone() }, record, fragment)
+    }
+
+    /// Bobby Bank: known to the bank, and enriched by the partner.
+    pub(crate) fn profile(catalogue: &Catalogue) -> Profile {
+        let (crm_key, crm, crm_fragment) = record(
+            catalogue,
+            "crm_customers",
+            1,
+            json!({
+                "crmId": "C-1", "personalEmail": {"address": "Bobby.Bank@example.com"}, "tier": "plus",
+                "person": {"name": {"firstName": "Bobby", "lastName": "Bank"}},
+                "hasFinancialAdvisor": false, "accountBalance": 1000.5,
+            }),
+        );
+        let (key, answer, fragment) = record(
+            catalogue,
+            "northlight_enrichment",
+            2,
+            json!({
+                "matchKey": {"email": "bobby.bank@example.com"},
+                "partner": {"northlightId": "N-1", "netWorthBand": "over_1m", "recentMortgageLikelihood": 0.9},
+            }),
+        );
+        let graph = Graph::born(&crm, &crm_key.dataset).unwrap();
+        let graph = graph.with(&answer, &key.dataset).unwrap().unwrap();
+        let hash = "3974c1557c66a5b8598975b23ee973926e7ca8960c4ab996dc5bff29b37d3fdb";
+        let at = "2026-02-02T08:00:00Z";
+        let intent = json!({
+            "attempt": "01A", "operation": "add", "cells": {}, "source": "s", "deadline": "2026-02-02T08:02:00Z",
+        });
+        Profile {
+            id: "7068dc39be88332324316bb359a10e78".parse().unwrap(),
+            graph,
+            fragments: [(crm_key, crm_fragment), (key, fragment)].into(),
+            memberships: serde_json::from_value(json!({"version": 2, "sequence": 1, "audiences": {
+                "all_customers": {"status": "exited", "since": at, "definition": "d1"},
+                "high_earning_homeowner_prospects": {"status": "realized", "since": at, "definition": "d2"},
+            }})).unwrap(),
+            deliveries: serde_json::from_value(json!({
+                "prospects_to_email": {"gen": 1, "outcome": {"at": at, "result": "held", "reason": "a policy denies it"}},
+                "prospects_to_facebook": {
+                    "gen": 1, "sent": {"cells": {"EMAIL": hash}, "source": "s", "at": at, "sequence": 1},
+                    "outcome": {"at": at, "result": "delivered", "operation": "add"},
+                },
+                "prospects_to_file": {
+                    "gen": 2, "sent": {"cells": {"northlight_id": "N-1"}, "source": "s", "at": at, "sequence": 1},
+                    "intent": intent,
+                },
+                "seed_to_northlight": {
+                    "gen": 2, "intent": intent, "outcome": {"at": at, "result": "unknown", "attempt": "01A"},
+                },
+            })).unwrap(),
+        }
+    }
+
+    /// The profile as it is shown under the default merge policy.
+    pub(crate) fn bobby() -> View {
+        let catalogue = example::catalogue();
+        let policy = catalogue.merge_policies.values().find(|policy| policy.default).unwrap();
+        View::of(&profile(&catalogue), &catalogue, policy, NOW.parse().unwrap())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_hash_is_not_shown() {
+        let cells = [("a", "bobby.bank@example.com"), ("b", &"0a".repeat(32)), ("c", &"zz".repeat(32))];
+        let cells = cells.map(|(target, value)| (target.to_owned(), value.to_owned())).into();
+        assert_eq!(shown(&cells).values().map(Option::is_some).collect::<Vec<_>>(), [false, true, false]);
+    }
+
+    #[test]
+    fn nothing_of_a_partner_is_used_after_its_contract() {
+        let catalogue = crate::example::catalogue();
+        let policy = catalogue.merge_policies.values().find(|policy| policy.default).unwrap();
+        let later = "2028-01-01T00:00:00Z".parse().unwrap();
+        let view = View::of(&sample::profile(&catalogue), &catalogue, policy, later);
+        assert!(view.partners.is_empty() && view.partner_ids.is_empty());
+        assert!(!view.first_party.is_empty());
+    }
 }

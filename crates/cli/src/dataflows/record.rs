@@ -1,0 +1,85 @@
+//! One dataflow with everything that is known of it.
+
+use aws::RefusalRecord;
+use domain::catalogue::Catalogue;
+use domain::dataflow::{Dataflow, Mapping, Source};
+use serde::Serialize;
+
+use super::{Line, count};
+use crate::refusal;
+use crate::table::{Table, card};
+use crate::terminal::{DIM, GREEN, YELLOW};
+use crate::words::{listed, state_cell, time};
+
+/// A dataflow with everything that is known of it.
+#[derive(Debug)]
+pub(super) struct Record<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) dataflow: &'a Dataflow,
+    pub(super) line: Line<'a>,
+    /// Why it may not send now.
+    pub(super) held: Option<String>,
+    pub(super) refusals: Vec<RefusalRecord>,
+}
+
+/// The same for programs.
+#[derive(Debug, Serialize)]
+pub(super) struct Document<'a> {
+    #[serde(flatten)]
+    line: &'a Line<'a>,
+    mapping: &'a [Mapping],
+    held: Option<&'a str>,
+    refusals: &'a [RefusalRecord],
+}
+
+impl Record<'_> {
+    pub(super) fn document(&self) -> Document<'_> {
+        Document {
+            line: &self.line,
+            mapping: &self.dataflow.mapping,
+            held: self.held.as_deref(),
+            refusals: &self.refusals,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = card(&format!("Dataflow {}", self.dataflow.name), "", &self.facts());
+        let mut mapping = Table::of(["the destination's word", "what it is given"]);
+        for each in &self.dataflow.mapping {
+            mapping.row([each.target.as_str().into(), source(&each.source).into()]);
+        }
+        text.push_str(&card("Mapping", "", &mapping.to_string()));
+        for RefusalRecord { sequence, at, during, refusal } in &self.refusals {
+            let when = format!("{DIM}{} during {during}, sequence {sequence}{DIM:#}", time(*at));
+            text.push_str(&format!("{when}\n{}", refusal::tree(refusal)));
+        }
+        text
+    }
+
+    fn facts(&self) -> String {
+        let Dataflow { audience, destination, state, .. } = self.dataflow;
+        let mut table = Table::of(["", ""]);
+        table.row(["state".into(), state_cell(state)]);
+        table.row(["audience".into(), audience.into()]);
+        table.row(["destination".into(), destination.into()]);
+        if let Some(destination) = self.catalogue.destinations.get(destination) {
+            table.row(["plugin".into(), destination.plugin.as_str().into()]);
+            table.row(["for".into(), listed(&destination.marketing_actions).into()]);
+        }
+        table.row(["sent".into(), count(self.line.sent).into()]);
+        table.row(["unknown".into(), count(self.line.unknown).into()]);
+        table.row(["marked".into(), count(self.line.marked).into()]);
+        let verdict = match &self.held {
+            None => format!("{GREEN}may send now{GREEN:#}"),
+            Some(reason) => format!("{YELLOW}may not send now{YELLOW:#}: {reason}"),
+        };
+        format!("{}{verdict}; removals pass\n", table.body())
+    }
+}
+
+fn source(source: &Source) -> String {
+    match source {
+        Source::Identity(namespace) => format!("identity {namespace}"),
+        Source::Field(path) => format!("field {path}"),
+    }
+}
