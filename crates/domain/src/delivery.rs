@@ -301,7 +301,9 @@ pub fn lags(delivery: Option<&Delivery>, wanted: &Wanted, may_send: bool) -> boo
         return false;
     }
     match &delivery.outcome {
-        Some(Outcome { result: OutcomeResult::Unknown { .. }, .. }) => return false,
+        Some(Outcome { result: OutcomeResult::Unknown { .. }, .. }) => {
+            return *wanted == Wanted::Absent && may_have_added(delivery).is_some();
+        }
         _ if delivery.intent.is_some() => return true,
         _ => {}
     }
@@ -362,17 +364,20 @@ pub fn next_step(
     idempotent: bool,
     now: Timestamp,
 ) -> Step {
-    if let Some(Outcome { result: OutcomeResult::Unknown { attempt }, .. }) = &delivery.outcome {
-        return Step::Unknown(attempt.clone());
-    }
     if let Some(intent) = &delivery.intent {
         if now < intent.deadline {
             return Step::Wait(intent.deadline);
         }
-        if !idempotent {
-            return Step::Unknown(intent.attempt.clone());
+        if idempotent {
+            return make_good(intent, target, may_send);
         }
-        return make_good(intent, target, may_send);
+        // Whoever left is withdrawn even so: the removal is a call of its own, made once.
+        return match may_have_added(delivery) {
+            Some(intent) if *target == Target::Absent => {
+                Step::Call(Operation::Remove, intent.cells.clone(), intent.source.clone())
+            }
+            _ => Step::Unknown(intent.attempt.clone()),
+        };
     }
     match (&delivery.sent, target) {
         (None, Target::Absent) => Step::Done,
@@ -389,6 +394,11 @@ pub fn next_step(
         // What stands goes first; what is wanted follows in the next step.
         (Some(sent), _) => Step::Call(Operation::Remove, sent.cells.clone(), sent.source.clone()),
     }
+}
+
+/// The call that was never answered, if it may have sent something.
+fn may_have_added(delivery: &Delivery) -> Option<&Intent> {
+    delivery.intent.as_ref().filter(|intent| intent.operation == Operation::Add)
 }
 
 /// The step after a call that was never answered: it is made again where its effect is still wanted, and withdrawn

@@ -70,6 +70,22 @@ fn the_next_step_follows_from_what_was_sent_and_what_is_wanted() {
             false,
             Step::Unknown("a".into()),
         ),
+        (
+            "the same, not to be repeated, left",
+            intended(Add, 1),
+            Target::Absent,
+            true,
+            false,
+            call(Remove, 1),
+        ),
+        (
+            "a removal not to be repeated",
+            intended(Remove, 1),
+            Target::Absent,
+            true,
+            false,
+            Step::Unknown("a".into()),
+        ),
         ("a removal of unknown fate", intended(Remove, 1), Target::Absent, false, true, call(Remove, 1)),
     ] {
         assert_eq!(next_step(&delivery, &target, may_send, idempotent, at(20)), expected, "{case}");

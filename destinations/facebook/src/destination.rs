@@ -26,7 +26,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     marketing_actions: &[
         "Export to Third Party",
         "Cross Site Targeting",
-        "Combine with Directly Identifiable Information",
+        "Combine with directly identifiable data",
     ],
     max_records: 10_000,
     idempotent: true,

@@ -33,6 +33,18 @@ mod tests {
     }
 
     #[test]
+    fn suggested_marketing_actions_are_ones_that_a_project_may_name() {
+        for plugin in PLUGINS {
+            for action in plugin.descriptor().marketing_actions {
+                assert!(
+                    domain::label::CORE_MARKETING_ACTIONS.contains(action),
+                    "{plugin:?} suggests `{action}`"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn names_differ_and_stand_in_order() {
         assert!(PLUGINS.is_sorted_by(|one, next| one.descriptor().name < next.descriptor().name));
     }

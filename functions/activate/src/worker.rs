@@ -65,13 +65,17 @@ impl Activate {
                 warn!(dataflow = %name, "A dataflow that is not in the catalogue was woken.");
                 return Ok(());
             };
-            let destination = self.connect(&in_force, dataflow).await?;
-            let flow = Flow {
-                in_force: &in_force,
-                dataflow,
-                destination: destination.as_ref(),
-                allowed: may_send(&in_force.catalogue, dataflow, now),
+            let allowed = may_send(&in_force.catalogue, dataflow, now);
+            let destination = match self.connect(&in_force, dataflow).await {
+                Ok(destination) => destination,
+                // What may not send needs no credentials yet: that they are missing is no alarm.
+                Err(error) if allowed.is_err() => {
+                    warn!(dataflow = %name, %error, "A dataflow that may not send cannot be connected either.");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             };
+            let flow = Flow { in_force: &in_force, dataflow, destination: destination.as_ref(), allowed };
             match self.round(&flow, now).await? {
                 Round::Progress => {}
                 Round::Idle | Round::Stopped => return Ok(()),

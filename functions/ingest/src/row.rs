@@ -85,19 +85,20 @@ impl<'a> Applier<'a> {
 
     async fn attempt(&self, record: &Record) -> Result<Try, Error> {
         if let Some(profile) = self.store.identities.link(&record.primary.key).await? {
-            return self.write(record, &profile).await;
+            return self.write(record, &profile, &[]).await;
         }
         let mut owners = BTreeSet::new();
         for identity in &record.others {
             owners.extend(self.store.identities.link(&identity.key).await?);
         }
+        let unlinked = [&record.primary];
         let mut owners = owners.into_iter();
         match (owners.next(), owners.next()) {
             (None, _) if self.dataset.on_unmatched == OnUnmatched::SetAside => {
                 Ok(Try::Settled(Outcome::Unmatched))
             }
             (None, _) => self.create(record).await,
-            (Some(profile), None) => self.write(record, &profile).await,
+            (Some(profile), None) => self.write(record, &profile, &unlinked).await,
             (Some(_), Some(_)) => Ok(Try::Settled(conflict())),
         }
     }
@@ -112,17 +113,23 @@ impl<'a> Applier<'a> {
         };
         if !self.store.profiles.put_graph(&profile, &graph, None).await? {
             // It was born before: by an attempt that died, or by a row that shares the first identity.
-            return self.write(record, &profile).await;
+            return self.write(record, &profile, &[&record.primary]).await;
         }
-        if let Some(refused) = self.claim(record.identities(), &profile, &graph).await? {
+        if let Some(refused) = self.claim(record.identities().collect(), &profile, &graph).await? {
             return Ok(refused);
         }
         let Change::Written(fragment) = decide(None, record, self.rules) else { return Ok(Try::Raced) };
         self.put(record, &profile, None, Fragment { created_profile: true, ..fragment }).await
     }
 
-    /// Writes a record to the profile that it belongs to.
-    async fn write(&self, record: &Record, profile: &ProfileId) -> Result<Try, Error> {
+    /// Writes a record to the profile that it belongs to. `unlinked` are those of its identities that are known not to
+    /// link to it yet.
+    async fn write(
+        &self,
+        record: &Record,
+        profile: &ProfileId,
+        unlinked: &[&Identity],
+    ) -> Result<Try, Error> {
         let stored = self.store.profiles.fragment(profile, &self.key(record)).await?;
         let mut fragment = match decide(stored.as_ref(), record, self.rules) {
             Change::Unchanged => return Ok(Try::Settled(Outcome::Unchanged)),
@@ -140,7 +147,7 @@ impl<'a> Applier<'a> {
         };
         // A fragment of the same identities was linked when it was written: only others need the graph.
         if stored.as_ref().is_none_or(|stored| stored.identities != fragment.identities) {
-            match self.link(record, profile).await? {
+            match self.link(record, profile, unlinked).await? {
                 Linked::Held { created } => fragment.created_profile = created,
                 Linked::Refused(refused) => return Ok(refused),
             }
@@ -149,11 +156,18 @@ impl<'a> Applier<'a> {
     }
 
     /// Links a record's identities to a profile that exists.
-    async fn link(&self, record: &Record, profile: &ProfileId) -> Result<Linked, Error> {
+    async fn link(
+        &self,
+        record: &Record,
+        profile: &ProfileId,
+        unlinked: &[&Identity],
+    ) -> Result<Linked, Error> {
+        let mut unlinked = unlinked.to_vec();
         for identity in &record.others {
-            let owner = self.store.identities.link(&identity.key).await?;
-            if owner.is_some_and(|owner| owner != *profile) {
-                return Ok(Linked::Refused(Try::Settled(conflict())));
+            match self.store.identities.link(&identity.key).await? {
+                None => unlinked.push(identity),
+                Some(owner) if owner != *profile => return Ok(Linked::Refused(Try::Settled(conflict()))),
+                Some(_) => {}
             }
         }
         let graph = self.store.profiles.graph(profile).await?;
@@ -167,9 +181,8 @@ impl<'a> Applier<'a> {
         {
             return Ok(Linked::Refused(Try::Raced));
         }
-        // All of them, known ones too: an attempt that died may have left one unclaimed.
         let stands = next.as_ref().unwrap_or(&graph);
-        match self.claim(record.identities(), profile, stands).await? {
+        match self.claim(unlinked, profile, stands).await? {
             Some(refused) => Ok(Linked::Refused(refused)),
             None => Ok(Linked::Held { created: stands.born == record.token }),
         }
@@ -179,13 +192,12 @@ impl<'a> Applier<'a> {
     /// meantime, the graph gives it up.
     async fn claim(
         &self,
-        identities: impl Iterator<Item = &Identity>,
+        mut identities: Vec<&Identity>,
         profile: &ProfileId,
         graph: &Graph,
     ) -> Result<Option<Try>, Error> {
-        let mut ordered: Vec<&Identity> = identities.collect();
-        ordered.sort_by_key(|identity| self.intake.rank(identity));
-        for identity in ordered {
+        identities.sort_by_key(|identity| self.intake.rank(identity));
+        for identity in identities {
             if let Claim::Taken(_) = self.store.identities.claim(&identity.key, profile).await? {
                 self.give_up(&identity.key, profile, graph).await?;
                 return Ok(Some(Try::Settled(conflict())));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem, Update};
 use domain::batch::{Batch, BatchStatus, Counts};
 use domain::name::DatasetName;
@@ -244,27 +246,44 @@ impl Ledger {
     }
 
     /// Makes several updates or none. Says whether all of their conditions held.
+    ///
+    /// The last chunks of a batch end at the same time, each with a transaction on the batch: where two meet, one is
+    /// cancelled for the other's sake, and tried again here rather than by a message that comes back much later.
     async fn transact(
         &self,
         updates: Vec<aws_sdk_dynamodb::types::builders::UpdateBuilder>,
     ) -> Result<bool, Error> {
-        let mut transaction = self.client.transact_write_items();
+        let mut items = Vec::new();
         for update in updates {
             let update = update.build().map_err(|error| Error::of("build a transaction", error))?;
-            transaction = transaction.transact_items(TransactWriteItem::builder().update(update).build());
+            items.push(TransactWriteItem::builder().update(update).build());
         }
-        match transaction.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                let refused = error.as_service_error().is_some_and(|error| match error {
-                    aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                        cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
-                    }
-                    _ => false,
-                });
-                if refused { Ok(false) } else { Err(Error::of("write the ledger", error)) }
+        let mut meetings = 0;
+        loop {
+            let transaction = self.client.transact_write_items().set_transact_items(Some(items.clone()));
+            let Err(error) = transaction.send().await else { return Ok(true) };
+            if was_cancelled(&error, "ConditionalCheckFailed") {
+                return Ok(false);
             }
+            if !was_cancelled(&error, "TransactionConflict") || meetings == MOST_MEETINGS {
+                return Err(Error::of("write the ledger", error));
+            }
+            meetings += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(20 * meetings)).await;
         }
+    }
+}
+
+/// How often a transaction that meets another is tried again.
+const MOST_MEETINGS: u64 = 10;
+
+/// Whether a transaction was cancelled for a reason of that code.
+fn was_cancelled(error: &SdkError<TransactWriteItemsError>, code: &str) -> bool {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some(code))
+        }
+        _ => false,
     }
 }
 
