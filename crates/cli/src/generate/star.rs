@@ -32,7 +32,7 @@ impl Setting<'_> {
         };
         let mut best = (0, self.draw);
         for attempt in 0..ATTEMPTS {
-            let draw = self.draw.word("star").number(attempt);
+            let draw = self.draw.word("bobby").number(attempt);
             let count = memberships(draw);
             if count > best.0 {
                 best = (count, draw);
