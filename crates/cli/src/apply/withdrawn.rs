@@ -11,29 +11,41 @@ use crate::runs::{Found, latest_complete};
 
 /// Takes the retiring dataflows out of a catalogue of which nothing is left anywhere, and names them.
 ///
-/// The latest complete run has seen every profile. It must have been started when the dataflow was retiring already:
-/// what an earlier one saw may have grown since.
+/// The latest complete run has seen every profile. The dataflow must have been retiring when it was started and ever
+/// since: what it saw may have grown otherwise.
 pub(crate) async fn take_out(store: &Store, catalogue: &mut Catalogue) -> Result<Vec<DataflowName>> {
-    let retiring = names_of_retiring(catalogue);
+    let mut retiring = names_of_retiring(catalogue);
     if retiring.is_empty() {
         return Ok(Vec::new());
     }
     let Some(latest) = latest_complete(store).await? else { return Ok(Vec::new()) };
-    let applied = store.ledger.applied().await?;
-    let Some(then) = applied.iter().find(|applied| applied.pointer.sequence == latest.run.sequence) else {
-        return Ok(Vec::new());
-    };
-    let were_retiring = names_of_retiring(&store.read_catalogue(&then.pointer.catalogue).await?);
+    retiring.retain(|name| is_nothing_left(name, &latest));
+    for catalogue in catalogues_since(store, latest.run.sequence).await? {
+        let were_retiring = names_of_retiring(&catalogue);
+        retiring.retain(|name| were_retiring.contains(name));
+    }
     let mut withdrawn = Vec::new();
-    for name in retiring.into_iter().filter(|name| were_retiring.contains(name)) {
+    for name in retiring {
         // A mark may stand for a call that is being made and whose outcome no run has seen.
-        let is_marked = !store.profiles.marked(&name, Timestamp::MAX, 1).await?.is_empty();
-        if is_nothing_left(&name, &latest) && !is_marked {
+        if store.profiles.marked(&name, Timestamp::MAX, 1).await?.is_empty() {
             catalogue.dataflows.remove(&name);
             withdrawn.push(name);
         }
     }
     Ok(withdrawn)
+}
+
+/// Every catalogue that was in force since a sequence, that of the sequence included.
+async fn catalogues_since(store: &Store, sequence: u64) -> Result<Vec<Catalogue>> {
+    let applied = store.ledger.applied().await?;
+    let since = applied.into_iter().filter(|applied| applied.pointer.sequence >= sequence);
+    let mut hashes: Vec<_> = since.map(|applied| applied.pointer.catalogue).collect();
+    hashes.dedup();
+    let mut catalogues = Vec::new();
+    for hash in &hashes {
+        catalogues.push(store.read_catalogue(hash).await?);
+    }
+    Ok(catalogues)
 }
 
 fn names_of_retiring(catalogue: &Catalogue) -> Vec<DataflowName> {
