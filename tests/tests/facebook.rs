@@ -159,6 +159,16 @@ async fn an_outage_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_fell_over_may_have_done_it() {
+    for status in [500, 502, 504] {
+        let (graph_api, facebook) = start();
+        let audience = audience(&*facebook).await;
+        graph_api.inject(Fault::ServerError { status });
+        assert_eq!(failure(&*facebook, &audience).await.retry_class(), RetryClass::Unknown, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_without_an_answer_may_have_been_done() {
     for fault in [Fault::HangAfterProcessing, Fault::CloseAfterProcessing] {
         let (graph_api, facebook) = start();

@@ -63,22 +63,17 @@ struct GraphError {
 fn failure(operation: &'static str, reply: &Reply) -> DestinationError {
     let status = reply.status;
     let Ok(Failure { error }) = serde_json::from_slice::<Failure>(&reply.body) else {
-        return DestinationError::new(
-            ErrorKind::Unavailable,
-            operation,
-            "the answer is not from the Graph API",
-        )
-        .with_context("status", status.as_u16())
-        .with_retry_after(reply.retry_after());
+        // Whoever stands before the Graph API may have lost its answer; only too many calls are turned away unread.
+        let kind = match reply.kind() {
+            ErrorKind::Throttled => ErrorKind::Throttled,
+            _ => ErrorKind::FateUnknown,
+        };
+        return DestinationError::new(kind, operation, "the answer is not from the Graph API")
+            .with_context("status", status.as_u16())
+            .with_retry_after(reply.retry_after());
     };
-    let (kind, meaning) = match meaning(error.code, error.error_subcode) {
-        Some(found) => found,
-        None if error.is_transient || status.is_server_error() => {
-            (ErrorKind::Unavailable, "Meta cannot serve this at the moment")
-        }
-        None if status.as_u16() == 429 => (ErrorKind::Throttled, "too many calls"),
-        None => (ErrorKind::Rejected, "Meta refuses the request"),
-    };
+    let (kind, meaning) =
+        meaning(error.code, error.error_subcode).unwrap_or_else(|| unexplained(&error, reply));
     let described = DestinationError::new(kind, operation, meaning)
         .with_context("status", status.as_u16())
         .with_context("code", error.code)
@@ -93,11 +88,26 @@ fn failure(operation: &'static str, reply: &Reply) -> DestinationError {
     }
 }
 
+/// What the status says where the code says nothing. Meta marks as transient what fell over halfway too, so that only
+/// a status that means "not now" means that nothing was done.
+fn unexplained(error: &GraphError, reply: &Reply) -> (ErrorKind, &'static str) {
+    match reply.kind() {
+        kind @ ErrorKind::Unavailable => (kind, "Meta cannot serve this at the moment"),
+        kind @ ErrorKind::Throttled => (kind, "too many calls"),
+        kind @ ErrorKind::FateUnknown => (kind, FELL_OVER),
+        _ if error.is_transient || matches!(error.code, 1 | 2 | 5000 | 21009) => {
+            (ErrorKind::FateUnknown, FELL_OVER)
+        }
+        _ => (ErrorKind::Rejected, "Meta refuses the request"),
+    }
+}
+
+const FELL_OVER: &str = "Meta failed, and may have done it before";
+
 /// Meta's codes, as far as they say more than the status does.
 fn meaning(code: i64, subcode: Option<i64>) -> Option<(ErrorKind, &'static str)> {
     use ErrorKind::{Authentication, ConfigInvalid, NotFound, Permission, Rejected, Throttled, Unavailable};
     Some(match (code, subcode) {
-        (1 | 2 | 5000 | 21009, _) => (Unavailable, "Meta cannot serve this at the moment"),
         (4 | 17 | 32 | 341 | 613 | 80000..=80014, _) => {
             (Throttled, "too many calls for this ad account or app")
         }
@@ -256,9 +266,14 @@ mod tests {
             (400, 17, Some(2_446_079), ErrorKind::Throttled, retry),
             (400, 613, Some(1_487_742), ErrorKind::Throttled, retry),
             (400, 341, None, ErrorKind::Throttled, retry),
-            (500, 1, None, ErrorKind::Unavailable, retry),
-            (400, 2, None, ErrorKind::Unavailable, retry),
+            (500, 1, None, ErrorKind::FateUnknown, RetryClass::Unknown),
+            (400, 2, None, ErrorKind::FateUnknown, RetryClass::Unknown),
+            (500, 9999, None, ErrorKind::FateUnknown, RetryClass::Unknown),
+            (502, 9999, None, ErrorKind::FateUnknown, RetryClass::Unknown),
+            (504, 2, None, ErrorKind::FateUnknown, RetryClass::Unknown),
+            (503, 2, None, ErrorKind::Unavailable, retry),
             (503, 9999, None, ErrorKind::Unavailable, retry),
+            (500, 80003, None, ErrorKind::Throttled, retry),
             (429, 9999, None, ErrorKind::Throttled, retry),
             (400, 2650, Some(1_870_145), ErrorKind::Unavailable, retry),
             (400, 2650, Some(1_870_144), ErrorKind::Rejected, RetryClass::Stop),
@@ -288,11 +303,20 @@ mod tests {
     }
 
     #[test]
-    fn a_page_in_place_of_an_answer_is_tried_again() {
-        let error = failure("add", &reply(400, "<html>"));
+    fn a_page_in_place_of_an_answer_says_nothing_of_what_was_done() {
+        for status in [200, 400, 403, 500, 502, 503, 504] {
+            let error = read::<Received>("add", &reply(status, "<html>")).unwrap_err();
+            assert_eq!(error.retry_class(), RetryClass::Unknown, "{status}");
+        }
+        let error = failure("add", &reply(429, "<html>"));
         assert_eq!(error.retry_class(), RetryClass::Retry { after: None });
-        let error = read::<Received>("add", &reply(200, "<html>")).unwrap_err();
-        assert_eq!(error.retry_class(), RetryClass::Unknown);
+    }
+
+    #[test]
+    fn what_meta_calls_transient_may_have_been_done() {
+        let transient = r#"{"error": {"code": 9999, "is_transient": true}}"#;
+        assert_eq!(failure("add", &reply(400, transient)).kind(), ErrorKind::FateUnknown);
+        assert_eq!(failure("add", &reply(503, transient)).kind(), ErrorKind::Unavailable);
     }
 
     #[test]
