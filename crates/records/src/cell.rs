@@ -23,6 +23,11 @@ pub(crate) struct Cell {
     maximum: Option<f64>,
 }
 
+/// The least and the greatest magnitude of a number but zero. DynamoDB's numbers reach from 1e-130 to just below 1e126,
+/// doubles further at both ends: what it would refuse to store is a fault of the row, and not of the batch.
+const SMALLEST: f64 = 1e-128;
+const LARGEST: f64 = 9e125;
+
 /// The types that fit into a cell.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -85,6 +90,10 @@ impl Cell {
             return Err((Code::NotAllowed, expected(expectation, text)));
         }
         if let Some(number) = number(&value) {
+            if !can_be_stored(number) {
+                let expectation = format!("zero, or a magnitude from {SMALLEST:e} to {LARGEST:e}");
+                return Err((Code::OutOfRange, expected(expectation, text)));
+            }
             if let Some(minimum) = self.minimum.filter(|minimum| number < *minimum) {
                 return Err((Code::OutOfRange, expected(format!("at least {minimum}"), text)));
             }
@@ -140,6 +149,10 @@ fn number(value: &Value) -> Option<f64> {
         Value::Double(number) => Some(*number),
         _ => None,
     }
+}
+
+fn can_be_stored(number: f64) -> bool {
+    number == 0.0 || (SMALLEST..=LARGEST).contains(&number.abs())
 }
 
 /// Equality in which `3` is `3.0`, as in the schema's own YAML.

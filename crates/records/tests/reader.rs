@@ -213,13 +213,28 @@ fn cells_are_checked_by_type() {
 
 #[test]
 fn a_double_takes_one_form_whatever_it_is_written_like() {
-    for (cell, expected) in [("3", "3"), ("3.0", "3"), ("0.5", "0.5"), ("5e-1", "0.5"), ("1e300", "1e300")] {
+    for (cell, expected) in [("3", "3"), ("3.0", "3"), ("0.5", "0.5"), ("5e-1", "0.5"), ("1e100", "1e100")] {
         let file = format!("mail,country,score\na@example.com,DE,{cell}\n");
         assert!(shown(&read(file.as_bytes()).unwrap()[0]).contains(&format!("score={expected}}}")), "{cell}");
     }
     for cell in ["NaN", "inf", "-infinity", "1e999", "1,5"] {
         let file = format!("mail,country,score\na@example.com,DE,\"{cell}\"\n");
         assert!(shown(&read(file.as_bytes()).unwrap()[0]).contains("wrong_type"), "{cell}");
+    }
+}
+
+#[test]
+fn a_number_that_cannot_be_stored_is_set_aside() {
+    let said = |cell: &str| {
+        let file = format!("mail,country,score\na@example.com,DE,{cell}\n");
+        shown(&read(file.as_bytes()).unwrap()[0])
+    };
+    for cell in ["0", "-0.0", "1e-128", "-1e-128", "9e125", "-9e125"] {
+        assert!(!said(cell).contains("out_of_range"), "{cell}");
+    }
+    for cell in ["1e-129", "-1e-129", "5e-324", "9.1e125", "-1e300"] {
+        let expected = "out_of_range score: column `score`: expected zero, or a magnitude from 1e-128 to 9e125, found a number";
+        assert!(said(cell).contains(expected), "{cell}: {}", said(cell));
     }
 }
 
