@@ -53,6 +53,9 @@ impl<'a> Audiences<'a> {
 
     /// What each audience finds of a profile. `started` is the instant of evaluation, one for a whole run; what of the
     /// profile may be used is decided as of `now`.
+    ///
+    /// A profile without fragments stands for nobody: it lost a race at its birth, say. It is in no audience, though it
+    /// would satisfy all that ask for the absence of something.
     pub fn find(
         &self,
         profile: &Profile,
@@ -61,17 +64,15 @@ impl<'a> Audiences<'a> {
     ) -> BTreeMap<AudienceName, Finding> {
         let mut views: BTreeMap<&MergePolicyName, Merged> = BTreeMap::new();
         let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
+        let is_somebody = !profile.fragments.is_empty();
         for audience in &self.compiled {
             let policy = audience.merge_policy;
             let view =
                 views.entry(&policy.name).or_insert_with(|| profile.merged(self.catalogue, policy, now));
             let is_member =
                 |id: &str| findings.iter().any(|(name, finding)| name.as_str() == id && finding.member);
-            let member = audience.predicate.evaluate(&Context {
-                attributes: &view.attributes,
-                audiences: &is_member,
-                now: started,
-            });
+            let context = Context { attributes: &view.attributes, audiences: &is_member, now: started };
+            let member = is_somebody && audience.predicate.evaluate(&context);
             let finding = Finding { member, definition: audience.definition.clone() };
             findings.insert(audience.name.clone(), finding);
         }
@@ -96,7 +97,7 @@ impl<'a> Compiled<'a> {
             name: &audience.name,
             merge_policy: merge_policy
                 .ok_or_else(|| refuse(format!("there is no merge policy `{policy}`")))?,
-            definition: audience.definition(),
+            definition: audience.definition.clone(),
             predicate: checked.compile(),
         })
     }
@@ -156,6 +157,7 @@ mod tests {
             evaluation: Evaluation::Batch,
             reads: BTreeSet::new(),
             refers_to: refers_to.iter().map(|name| name.parse().unwrap()).collect(),
+            definition: DefinitionHash::default(),
         }
     }
 
@@ -231,8 +233,12 @@ mod tests {
     }
 
     fn members(catalogue: &Catalogue, plan: &str) -> Vec<String> {
+        audiences_of(catalogue, &profile(plan, catalogue))
+    }
+
+    fn audiences_of(catalogue: &Catalogue, profile: &Profile) -> Vec<String> {
         let now = "2026-01-31T12:00:00Z".parse().unwrap();
-        let findings = Audiences::compile(catalogue).unwrap().find(&profile(plan, catalogue), now, now);
+        let findings = Audiences::compile(catalogue).unwrap().find(profile, now, now);
         findings.into_iter().filter(|(_, finding)| finding.member).map(|(name, _)| name.to_string()).collect()
     }
 
@@ -247,6 +253,22 @@ mod tests {
         ]);
         assert_eq!(members(&catalogue, "gold"), ["a", "b", "c"]);
         assert_eq!(members(&catalogue, "basic"), ["d"]);
+    }
+
+    #[test]
+    fn a_profile_without_fragments_is_in_no_audience() {
+        let catalogue = catalogue([
+            audience("a", "not (plan = \"gold\")", &[]),
+            audience("b", "not inSegment(\"c\")", &["c"]),
+            audience("c", "plan = \"gold\"", &[]),
+        ]);
+        let mut born = profile("basic", &catalogue);
+        assert_eq!(audiences_of(&catalogue, &born), ["a", "b"]);
+        born.fragments.clear();
+        assert!(audiences_of(&catalogue, &born).is_empty());
+        let now = "2026-01-31T12:00:00Z".parse().unwrap();
+        let findings = Audiences::compile(&catalogue).unwrap().find(&born, now, now);
+        assert_eq!(findings.len(), 3, "whoever was in an audience has left it");
     }
 
     #[test]
