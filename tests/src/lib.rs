@@ -1,4 +1,6 @@
-//! What the suites share: deployments on emulators, and stand-ins for vendors.
+//! What the suites share: deployments on emulators, the example project, and stand-ins for vendors.
 
+pub mod deployed;
+pub mod example;
 pub mod flow;
 pub mod graph_api;

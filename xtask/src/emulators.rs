@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::emulator::{self, Emulator, Environment};
-use crate::{localstack, ministack};
+use crate::{functions, localstack, ministack};
 
 /// The emulators that the test suites run on.
 pub struct Emulators {
@@ -22,19 +22,21 @@ impl Emulators {
         Ok(Self { localstack: localstack::start()?, ministack: ministack::start()? })
     }
 
-    /// What the suites look for.
-    pub fn environment(&self) -> Environment {
+    /// What the suites look for: where the emulators are, and the commands by which they deploy and work on what is deployed.
+    pub fn environment(&self) -> Result<Environment> {
         let mut environment = self.ministack.environment();
-        environment.insert("TRIBUTARY_TEST_LOCALSTACK".to_owned(), self.localstack.endpoint.clone());
-        environment.insert("TRIBUTARY_TEST_MINISTACK".to_owned(), self.ministack.endpoint.clone());
-        environment
+        let mut set = |name: &str, value| environment.insert(name.to_owned(), value);
+        set("TRIBUTARY_TEST_LOCALSTACK", self.localstack.endpoint.clone());
+        set("TRIBUTARY_XTASK", std::env::current_exe()?.display().to_string());
+        set("TRIBUTARY_CLI", functions::command_line().display().to_string());
+        Ok(environment)
     }
 }
 
 /// Starts both, prints the variables to export, and waits.
 pub fn run() -> Result<()> {
     let mut emulators = Emulators::start()?;
-    emulator::print(&emulators.environment());
+    emulator::print(&emulators.environment()?);
     eprintln!("{} and {} run until Ctrl-C", emulators.localstack.label, emulators.ministack.label);
     loop {
         emulators.localstack.check()?;

@@ -1,6 +1,7 @@
 //! The Lambda functions, built for this machine and zipped where the template looks for them.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -22,6 +23,11 @@ pub fn build() -> Result<()> {
     progress::cargo("building the functions", &mut cargo)?;
     let tools = Venv::tools()?;
     FUNCTIONS.iter().try_for_each(|function| zip(&tools, function))
+}
+
+/// The command line, as [`build`] leaves it.
+pub fn command_line() -> PathBuf {
+    workspace::target().join("fast/tributary")
 }
 
 /// Puts a function into a zip, under the name that Lambda starts.

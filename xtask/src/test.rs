@@ -7,36 +7,18 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::emulators::Emulators;
-use crate::stack::Stack;
 use crate::venv::Venv;
 use crate::{functions, process, progress, workspace};
-
-/// Timeouts and rates that make what takes minutes in production take seconds.
-const PARAMETERS: [&str; 8] = [
-    "ScheduleExpression=rate(1 minute)",
-    "IngestTimeout=30",
-    "IngestVisibility=35",
-    "EvaluateTimeout=30",
-    "EvaluateVisibility=35",
-    "ActivateTimeout=30",
-    "ActivateVisibility=35",
-    "LogLevel=debug",
-];
 
 /// What the suites of tests/tests are. A suite that is not listed is a kind of its own; what lies beside the code is `unit`.
 const KINDS: [(&str, &str); 3] =
     [("deployed", "end-to-end"), ("facebook", "contract"), ("graph_api", "contract")];
 
-/// Starts the emulators, deploys, runs all tests, and says what ran on what.
+/// Starts the emulators, runs all tests, and says what ran on what. Suites that need a deployment make their own, by this program.
 pub fn run(long: bool) -> Result<()> {
     functions::build()?;
     let emulators = Emulators::start()?;
-    let reach = emulators.ministack.environment();
-    let stack =
-        Stack { name: "tributary-test", parameters: PARAMETERS.map(str::to_owned).into(), reach: &reach };
-    let mut environment = emulators.environment();
-    environment.extend(stack.deploy()?);
-
+    let environment = emulators.environment()?;
     let kinds = progress::step("building the tests", || count(long))?;
     process::show(nextest("run", long)?.envs(&environment))?;
     let kinds: Vec<_> = kinds.iter().map(|(kind, tests)| format!("{tests} {kind}")).collect();

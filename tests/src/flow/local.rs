@@ -1,7 +1,5 @@
 //! A deployment of a test's own on LocalStack: tables, buckets, queues and secrets, as the template has them.
 
-use std::path::{Path, PathBuf};
-
 use aws::{Applied, Deployment, Moved, Store};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::types::{
@@ -16,6 +14,8 @@ use domain::catalogue::{Catalogue, Pointer};
 use jiff::Timestamp;
 use project::{Fault, Plugins, Project};
 
+use crate::example::Example;
+
 /// A deployment on an emulator.
 #[derive(Debug)]
 pub struct Local {
@@ -25,13 +25,8 @@ pub struct Local {
     pub config: SdkConfig,
     /// The queue of S3's notifications.
     pub inbox_queue: String,
-    /// The project folder, a copy of the example that tests may edit.
-    pub project: tempfile::TempDir,
-}
-
-/// The example project that the repository ships.
-pub fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/securfinancial")
+    /// The project.
+    pub project: Example,
 }
 
 impl Local {
@@ -76,29 +71,7 @@ impl Local {
             let name = format!("{name}/{secret}");
             secrets.create_secret().name(name).secret_string(text).send().await.expect("a secret is made");
         }
-        let project = tempfile::tempdir().expect("a folder is made");
-        copy(&example(), project.path());
-        Local { store: Store::of(deployment, &config), config, inbox_queue, project }
-    }
-
-    /// Replaces a text in a file of the project.
-    ///
-    /// # Panics
-    /// Where the file does not hold it: the edit would test nothing.
-    pub fn edit(&self, file: &str, from: &str, to: &str) {
-        let path = self.project.path().join(file);
-        let text = std::fs::read_to_string(&path).expect("the file is there");
-        assert!(text.contains(from), "{file} does not hold `{from}`");
-        std::fs::write(path, text.replace(from, to)).expect("the file is written");
-    }
-
-    /// Points the project's Facebook at a stand-in.
-    ///
-    /// # Panics
-    /// Where the example's destination is not as expected.
-    pub fn point_facebook_at(&self, base_url: &str) {
-        let setting = format!("  ad_account: act_1234567890\n  base_url: {base_url}\n");
-        self.edit("destinations/facebook.yaml", "  ad_account: act_1234567890\n", &setting);
+        Local { store: Store::of(deployment, &config), config, inbox_queue, project: Example::copy() }
     }
 
     /// Applies the project as it is in its folder, as `tributary apply` does.
@@ -147,18 +120,6 @@ impl Plugins for NoPlugins {
 
     fn faults(&self, _: &str, _: &serde_json::Value, _: &[&str]) -> Vec<Fault> {
         Vec::new()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("the example is there").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            std::fs::create_dir_all(&target).expect("a folder is made");
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file is copied");
-        }
     }
 }
 

@@ -5,5 +5,5 @@
 mod local;
 mod pump;
 
-pub use local::{Local, example};
+pub use local::Local;
 pub use pump::Flow;

@@ -93,6 +93,13 @@ impl GraphApi {
         self.state().audiences.get(audience).map(|audience| audience.members.clone()).unwrap_or_default()
     }
 
+    /// What members of all audiences have under a key.
+    pub fn cells(&self, key: &str) -> BTreeSet<String> {
+        let state = self.state();
+        let members = state.audiences.values().flat_map(|audience| &audience.members);
+        members.filter_map(|member| member.get(key).cloned()).collect()
+    }
+
     /// The calls that it answered, in their order.
     pub fn seen(&self) -> Vec<Seen> {
         self.state().seen.clone()

@@ -6,39 +6,17 @@ use domain::batch::{Batch, Counts};
 use domain::delivery::Delivery;
 use domain::identity::Identity;
 use domain::profile::Profile;
-use sha2::{Digest, Sha256};
+pub use tests::example::{BOBBY, BOBBYS_ANSWER, FACEBOOK, answer, answer_of, customers, digest};
 use tests::flow::Flow;
 use tests::graph_api::{GraphApi, Settings};
 
-pub const FACEBOOK: &str = "prospects_to_facebook";
-
-const CUSTOMER_HEADER: &str = "crm_id,email,phone,first_name,last_name,has_financial_advisor,account_opened,account_balance,tier,updated_at\n";
-
-const ANSWER_HEADER: &str = "email,northlight_id,net_worth_band,recent_mortgage_likelihood,home_ownership\n";
-
-/// Rows of the bank's own file.
-pub const BOBBY: &str =
-    "C-1,bobby.bank@example.com,,Bobby,Bank,false,2019-05-01,1000.5,plus,2026-01-01T00:00:00Z";
+/// More rows of the bank's own file.
 pub const CARLA: &str =
     "C-2,carla.coin@example.com,,Carla,Coin,true,2020-05-01,20,basic,2026-01-01T00:00:00Z";
 pub const DORA: &str = "C-3,dora.dime@example.com,,Dora,Dime,false,2021-05-01,7,basic,2026-01-01T00:00:00Z";
 
-/// Rows of the partner's answer: of these two Bobby is in the audience, Carla has an advisor.
-pub const BOBBYS_ANSWER: &str = "bobby.bank@example.com,N-1,over_1m,0.9,owner";
+/// What the partner says of Carla, who is not in the audience: she has an advisor.
 pub const CARLAS_ANSWER: &str = "carla.coin@example.com,N-2,over_1m,0.9,owner";
-
-pub fn customers(rows: &[&str]) -> String {
-    format!("{CUSTOMER_HEADER}{}\n", rows.join("\n"))
-}
-
-pub fn answer(rows: &[&str]) -> String {
-    format!("{ANSWER_HEADER}{}\n", rows.join("\n"))
-}
-
-/// The key of the partner's answer of a day.
-pub fn answer_of(day: &str) -> String {
-    format!("partners/northlight/answer-{day}.csv")
-}
 
 /// A bank whose customers are in and whose Facebook is a stand-in.
 pub struct Bank {
@@ -50,7 +28,7 @@ impl Bank {
     pub async fn open() -> Bank {
         let vendor = GraphApi::start(Settings::default()).unwrap();
         let flow = Flow::start().await;
-        flow.local.point_facebook_at(&vendor.base_url());
+        flow.local.project.point_facebook_at(&vendor.base_url());
         flow.local.apply().await;
         flow.bring("crm/customers.csv", &customers(&[BOBBY, CARLA, DORA])).await;
         Bank { flow, vendor }
@@ -73,8 +51,7 @@ impl Bank {
 
     /// The hashed e-mails that the vendor holds.
     pub fn hashes(&self) -> BTreeSet<String> {
-        let members = self.vendor.audiences().into_iter().flat_map(|audience| audience.members);
-        members.filter_map(|member| member.get("EMAIL").cloned()).collect()
+        self.vendor.cells("EMAIL")
     }
 
     /// How many calls with rows the vendor has answered.
@@ -121,8 +98,4 @@ impl Bank {
         let chunks = self.flow.local.store.ledger.chunks(batch.number).await.unwrap();
         chunks.iter().fold(aws::Units::default(), |sum, chunk| sum.plus(chunk.units))
     }
-}
-
-pub fn digest(email: &str) -> String {
-    hex::encode(Sha256::digest(email.as_bytes()))
 }

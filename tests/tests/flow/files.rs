@@ -15,7 +15,11 @@ async fn every_row_is_accounted_for_and_what_cannot_be_used_is_set_aside_with_it
         "dora.dime@example.com,N-4,over_1m,0.1,owner",
         "dora.dime@example.com,N-4,under_100k,0.2,renter",
     ]);
-    bank.flow.local.edit("datasets/northlight_enrichment.yaml", "error_threshold: 5", "error_threshold: 50");
+    bank.flow.local.project.edit(
+        "datasets/northlight_enrichment.yaml",
+        "error_threshold: 5",
+        "error_threshold: 50",
+    );
     bank.flow.local.apply().await;
     rows.push("eve@example.com,N-5,a lot,0.9,owner");
     rows.push("no address,N-6,over_1m,0.9,owner");
