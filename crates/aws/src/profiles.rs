@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use domain::delivery::{Delivery, Intent, Outcome, SHARDS, Sent, mark_of};
-use domain::fragment::{Fragment, FragmentKey, OrderToken};
+use domain::fragment::{Fragment, FragmentKey};
 use domain::graph::Graph;
 use domain::identity::ProfileId;
 use domain::membership::Memberships;
@@ -112,7 +112,7 @@ impl Profiles {
         self.get(profile, &keys::fragment(fragment)).await?.map(decode).transpose()
     }
 
-    /// Writes a fragment on condition of the token that was read; nothing was read of a new one. Says whether it was
+    /// Writes a fragment on condition of the version that was read; nothing was read of a new one. Says whether it was
     /// written.
     ///
     /// # Errors
@@ -122,10 +122,10 @@ impl Profiles {
         profile: &ProfileId,
         key: &FragmentKey,
         fragment: &Fragment,
-        read: Option<OrderToken>,
+        read: Option<u64>,
     ) -> Result<bool, Error> {
         let content = item(profile.as_str(), keys::fragment(key), fragment)?;
-        let expected = read.map(|token| ("token", AttributeValue::S(token.to_string())));
+        let expected = read.map(|version| ("version", AttributeValue::N(version.to_string())));
         self.put(content, expected).await
     }
 

@@ -25,7 +25,7 @@ impl Secrets {
     ///
     /// # Errors
     /// Where the secret cannot be read, or is not of that form.
-    pub async fn keyring(&self) -> Result<Keyring, Error> {
+    pub(crate) async fn keyring(&self) -> Result<Keyring, Error> {
         let name = "identity-key";
         let text = self.read(name).await?;
         // The error of the parser could quote the secret: it is left out.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::catalogue::{Catalogue, CatalogueHash, FORMAT};
+use domain::identity::Keyring;
 
 use crate::identities::Identities;
 use crate::ledger::Ledger;
@@ -109,6 +110,19 @@ impl Store {
         let in_force = InForce { sequence: pointer.sequence, hash: pointer.catalogue, catalogue };
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_force.clone());
         Ok(Some(in_force))
+    }
+
+    /// The keyring of the deployment.
+    ///
+    /// # Errors
+    /// Where the identity secret cannot be read, or is another than the one that the stored keys are made with: with it
+    /// every customer would be born again beside themselves.
+    pub async fn keyring(&self) -> Result<Keyring, Error> {
+        let keyring = self.secrets.keyring().await?;
+        if self.ledger.keep_fingerprint(&keyring.fingerprint()).await? == keyring.fingerprint() {
+            return Ok(keyring);
+        }
+        Err(Error::plain("the identity secret is not the one that the stored keys are made with: restore it"))
     }
 
     /// A catalogue by its name.

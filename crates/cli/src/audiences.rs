@@ -67,7 +67,7 @@ fn document<'a>(catalogue: &'a Catalogue, latest: Option<&'a Found>) -> Vec<Docu
             left: latest.map(|latest| latest.exited.get(&audience.name).copied().unwrap_or_default()),
             evaluated: latest.and_then(|latest| latest.ended),
             run: latest.map(|latest| latest.run.id.as_str()),
-            definition: audience.definition(),
+            definition: audience.definition.clone(),
             expression: &audience.expression,
             merge_policy: &audience.merge_policy,
         })

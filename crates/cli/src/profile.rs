@@ -60,7 +60,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         let catalogue = in_force(store).await?.catalogue;
         let namespace = namespace(&catalogue, &args.namespace)?;
         let policy = merge_policy(&catalogue, args.merge_policy.as_ref())?;
-        let identity = store.secrets.keyring().await?.identity(namespace, &args.value)?;
+        let identity = store.keyring().await?.identity(namespace, &args.value)?;
         let now = Timestamp::now();
         let profiles = lookup::profiles(store, &catalogue, namespace, &identity, now).await?;
         let views: Vec<View> =

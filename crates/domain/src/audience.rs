@@ -28,6 +28,8 @@ pub struct Audience {
     pub reads: BTreeSet<FieldPath>,
     /// Every audience that the expression refers to by `inSegment`. Their labels are the audience's too.
     pub refers_to: BTreeSet<AudienceName>,
+    /// Names everything in the catalogue that decides who is in it.
+    pub definition: DefinitionHash,
 }
 
 /// When an audience is evaluated.
@@ -38,8 +40,9 @@ pub enum Evaluation {
     Batch,
 }
 
-/// Names one state of an audience's definition: what decides a membership, in a hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Names one state of what decides an audience's memberships. A membership counts for delivery only while it was decided
+/// by the definition in force: what is checked and what was decided are then about the same data.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DefinitionHash(String);
 
@@ -56,15 +59,15 @@ impl fmt::Display for DefinitionHash {
     }
 }
 
-impl Audience {
-    /// The hash of what decides its memberships: the expression and the merge policy, no title or description.
-    pub fn definition(&self) -> DefinitionHash {
+impl DefinitionHash {
+    /// The hash of the parts of a definition.
+    pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> DefinitionHash {
         let mut hasher = Sha256::new();
-        hasher.update(self.expression.as_bytes());
-        hasher.update([0]);
-        hasher.update(self.merge_policy.as_str().as_bytes());
-        let digest: [u8; 32] = hasher.finalize().into();
-        let mut text = hex::encode(digest);
+        for part in parts {
+            hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(part);
+        }
+        let mut text = hex::encode(hasher.finalize());
         text.truncate(16);
         DefinitionHash(text)
     }

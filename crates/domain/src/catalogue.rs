@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::audience::Audience;
+use crate::audience::{Audience, DefinitionHash};
 use crate::dataflow::{Dataflow, Destination};
 use crate::dataset::{Dataset, OnUnmatched};
 use crate::governance::Policy;
@@ -153,6 +153,28 @@ impl Catalogue {
             }
         }
         suppliers
+    }
+
+    /// Names everything that decides an audience's memberships: its expression, its merge policy, the datasets that
+    /// can supply what it reads, and the same of every audience that it refers to.
+    pub fn definition(&self, audience: &AudienceName) -> DefinitionHash {
+        let mut audiences = self.with_references(audience);
+        audiences.sort_by_key(|audience| &audience.name);
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        for audience in audiences {
+            parts.push(audience.name.as_str().into());
+            parts.push(audience.expression.as_bytes().into());
+            let policy = self.merge_policies.get(&audience.merge_policy);
+            // INVARIANT: a merge policy is names and words, which JSON can always write.
+            parts.push(serde_json::to_vec(&policy).unwrap_or_default());
+            for path in &audience.reads {
+                let suppliers = self.suppliers(path, &audience.merge_policy);
+                parts.extend(
+                    suppliers.into_iter().map(|(dataset, field)| format!("{} {field}", dataset.name).into()),
+                );
+            }
+        }
+        DefinitionHash::of(parts.iter().map(Vec::as_slice))
     }
 
     /// An audience and every audience that its definition refers to, directly or through others.

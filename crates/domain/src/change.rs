@@ -140,6 +140,7 @@ mod tests {
         let partner_id =
             Identity { key: key('d'), namespace: "PartnerID".parse().unwrap(), value: partner_id.to_owned() };
         Fragment {
+            version: 1,
             token: token(),
             hash: serde_json::from_str("\"h\"").unwrap(),
             identities: BTreeSet::new(),

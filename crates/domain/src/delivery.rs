@@ -217,26 +217,30 @@ impl Delivery {
 /// What should stand at a destination of one profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// These mapped values, by what the vendor calls them.
+    /// These mapped values, by what the vendor calls them; none, where a member has none of what is mapped.
     Present(Cells),
     /// Nothing.
     Absent,
+    /// Not known before the next evaluation: the membership was decided by a definition that is not in force any more,
+    /// or the profile has become part of another. What stands is left as it is.
+    Undecided,
 }
 
 /// What a dataflow wants of a profile, by memberships, mapping and state as of now.
 pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now: Timestamp) -> Wanted {
-    let merged_away = profile.graph.merged_into.is_some();
-    if merged_away
-        || dataflow.state == State::Retiring
-        || !profile.memberships.is_realized(&dataflow.audience)
-    {
+    if profile.graph.merged_into.is_some() {
+        return Wanted::Undecided;
+    }
+    if dataflow.state == State::Retiring {
         return Wanted::Absent;
     }
-    let policy = catalogue
-        .audiences
-        .get(&dataflow.audience)
-        .and_then(|audience| catalogue.merge_policies.get(&audience.merge_policy));
-    let Some(policy) = policy else { return Wanted::Absent };
+    let Some(audience) = catalogue.audiences.get(&dataflow.audience) else { return Wanted::Absent };
+    match profile.memberships.is_realized_by(&audience.name, &audience.definition) {
+        Some(true) => {}
+        Some(false) => return Wanted::Absent,
+        None => return Wanted::Undecided,
+    }
+    let Some(policy) = catalogue.merge_policies.get(&audience.merge_policy) else { return Wanted::Absent };
     let reads_fields = dataflow.mapping.iter().any(|mapping| matches!(mapping.source, Source::Field(_)));
     let merged =
         if reads_fields { profile.merged(catalogue, policy, now) } else { crate::profile::Merged::default() };
@@ -251,7 +255,7 @@ pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now
             Some((mapping.target.clone(), text))
         })
         .collect();
-    if values.is_empty() { Wanted::Absent } else { Wanted::Present(values) }
+    Wanted::Present(values)
 }
 
 /// A scalar as text; what is no scalar cannot be mapped.
@@ -301,6 +305,7 @@ pub fn lags(delivery: Option<&Delivery>, wanted: &Wanted, may_send: bool) -> boo
         return false;
     }
     match &delivery.outcome {
+        _ if *wanted == Wanted::Undecided => return false,
         Some(Outcome { result: OutcomeResult::Unknown { .. }, .. }) => {
             return *wanted == Wanted::Absent && may_have_added(delivery).is_some();
         }
@@ -308,7 +313,7 @@ pub fn lags(delivery: Option<&Delivery>, wanted: &Wanted, may_send: bool) -> boo
         _ => {}
     }
     match (&delivery.sent, wanted) {
-        (None, Wanted::Absent) => false,
+        (None, Wanted::Absent) | (_, Wanted::Undecided) => false,
         (Some(_), Wanted::Absent) => true,
         (sent, Wanted::Present(values)) => {
             let source = SourceHash::of(values);
@@ -335,6 +340,8 @@ pub enum Target {
     Unusable(SourceHash, String),
     /// Nothing.
     Absent,
+    /// Not known before the next evaluation.
+    Undecided,
 }
 
 /// The next step of a delivery.
@@ -346,6 +353,8 @@ pub enum Step {
     Wait(Timestamp),
     /// Sends or withdraws cells.
     Call(Operation, Cells, SourceHash),
+    /// What stands is what is wanted, made of other values.
+    Keep(SourceHash),
     /// Something should be sent and may not be.
     Hold,
     /// The values cannot be used: nothing stands and nothing is sent.
@@ -368,6 +377,9 @@ pub fn next_step(
         if now < intent.deadline {
             return Step::Wait(intent.deadline);
         }
+        if *target == Target::Undecided {
+            return Step::Done;
+        }
         if idempotent {
             return make_good(intent, target, may_send);
         }
@@ -380,15 +392,20 @@ pub fn next_step(
         };
     }
     match (&delivery.sent, target) {
-        (None, Target::Absent) => Step::Done,
+        (None, Target::Absent) | (_, Target::Undecided) => Step::Done,
+        (None, Target::Unusable(source, _)) if is_set_aside(delivery, source) => Step::Done,
         (None, Target::Unusable(source, reason)) => Step::SetAside(source.clone(), reason.clone()),
         (None, Target::Present(_, source)) if is_set_aside(delivery, source) => Step::Done,
         (None, Target::Present(cells, source)) if may_send => {
             Step::Call(Operation::Add, cells.clone(), source.clone())
         }
         (None, Target::Present(..)) => Step::Hold,
-        (Some(sent), Target::Present(cells, source)) if sent.cells == *cells && sent.source == *source => {
-            Step::Done
+        (Some(sent), Target::Present(cells, source)) if sent.cells == *cells => {
+            if sent.source == *source {
+                Step::Done
+            } else {
+                Step::Keep(source.clone())
+            }
         }
         (Some(_), Target::Present(..)) if !may_send => Step::Hold,
         // What stands goes first; what is wanted follows in the next step.

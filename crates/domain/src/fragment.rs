@@ -160,6 +160,8 @@ impl Record {
 /// What is stored of one dataset and one primary identity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fragment {
+    /// Goes up by one with every write; a write is made on condition of the version that was read.
+    pub version: u64,
     /// The token of the newest record in it.
     pub token: OrderToken,
     /// Names its content.
@@ -230,6 +232,7 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
     let identities: BTreeSet<IdentityKey> =
         record.identities().map(|identity| identity.key.clone()).collect();
     let written = |token, attributes: Object, older, partner_ids: BTreeSet<Identity>| Fragment {
+        version: stored.map_or(1, |stored| stored.version.saturating_add(1)),
         token,
         hash: ContentHash::of(&attributes, &identities, &partner_ids),
         identities: identities.clone(),
@@ -272,7 +275,8 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
     }
     match rules.confirm_after {
         Some(days) if rules.today.saturating_sub(stored.confirmed) > i32::from(days) => {
-            Change::Confirmed(Fragment { confirmed: rules.today, ..stored.clone() })
+            let version = stored.version.saturating_add(1);
+            Change::Confirmed(Fragment { version, confirmed: rules.today, ..stored.clone() })
         }
         _ => Change::Unchanged,
     }

@@ -90,8 +90,12 @@ impl Graph {
                 linked: record.token.time,
             };
             let node = next.identities.entry(identity.key.clone()).or_insert_with(|| fresh.clone());
-            // An e-mail that was known by its hash alone is from now on known in clear.
-            if node.namespace != fresh.namespace && is_digest_of(&node.value) && !is_digest_of(&fresh.value) {
+            // An e-mail that was known by its hash alone is from now on known in clear, if the record may supply it.
+            if links
+                && node.namespace != fresh.namespace
+                && is_digest_of(&node.value)
+                && !is_digest_of(&fresh.value)
+            {
                 *node = fresh;
             }
             if links {
@@ -128,11 +132,21 @@ impl Graph {
         }
     }
 
-    /// This graph without an identity that turned out to belong to another profile.
-    pub fn without(&self, key: &IdentityKey) -> Graph {
+    /// Whether a record would give the person a second identity of a namespace of which everybody has one. Two people
+    /// who share an e-mail would become one.
+    pub fn conflicts_with(&self, record: &Record, is_unique: impl Fn(&NamespaceCode) -> bool) -> bool {
+        record.identities().filter(|identity| is_unique(&identity.namespace)).any(|identity| {
+            self.identities
+                .iter()
+                .any(|(key, node)| node.namespace == identity.namespace && *key != identity.key)
+        })
+    }
+
+    /// This graph without identities that turned out to belong to another profile.
+    pub fn without(&self, keys: &BTreeSet<&IdentityKey>) -> Graph {
         let mut next = self.clone();
-        next.identities.remove(key);
-        next.edges.retain(|edge| edge.between.0 != *key && edge.between.1 != *key);
+        next.identities.retain(|key, _| !keys.contains(key));
+        next.edges.retain(|edge| !keys.contains(&edge.between.0) && !keys.contains(&edge.between.1));
         next.version = self.version.saturating_add(1);
         next
     }

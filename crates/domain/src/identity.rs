@@ -152,6 +152,11 @@ impl Keyring {
         Ok(Keyring { version, mac })
     }
 
+    /// Names the secret without telling it: two keyrings of one fingerprint make the same keys.
+    pub fn fingerprint(&self) -> String {
+        self.digest([b"fingerprint", &self.version.to_be_bytes(), b""])
+    }
+
     fn digest(&self, parts: [&[u8]; 3]) -> String {
         let mut mac = self.mac.clone();
         for part in parts {

@@ -112,6 +112,11 @@ impl<'a> Intake<'a> {
         Ok(Some(identity))
     }
 
+    /// Whether a person has one identity of a namespace.
+    pub fn is_unique(&self, namespace: &NamespaceCode) -> bool {
+        self.catalogue.namespace(namespace).is_some_and(|known| known.kind.is_unique())
+    }
+
     /// The rank of an identity's namespace: 0 is the highest priority. A profile is born with the highest.
     pub fn rank<'b>(&self, identity: &'b Identity) -> (usize, &'b Identity) {
         (self.catalogue.priority(&identity.namespace), identity)

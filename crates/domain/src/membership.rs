@@ -53,6 +53,16 @@ pub struct Finding {
 }
 
 impl Memberships {
+    /// Whether the profile is in an audience as a definition decided it; nothing where it is in as another one did,
+    /// and the next run decides anew.
+    pub fn is_realized_by(&self, audience: &AudienceName, definition: &DefinitionHash) -> Option<bool> {
+        match self.audiences.get(audience).filter(|each| each.status == MembershipStatus::Realized) {
+            None => Some(false),
+            Some(membership) if membership.definition == *definition => Some(true),
+            Some(_) => None,
+        }
+    }
+
     /// Whether the profile is in an audience.
     pub fn is_realized(&self, audience: &AudienceName) -> bool {
         self.audiences.get(audience).is_some_and(|each| each.status == MembershipStatus::Realized)
@@ -74,6 +84,9 @@ impl Memberships {
                     if finding.member { MembershipStatus::Realized } else { MembershipStatus::Exited };
                 let membership = Membership { status, since: now, definition: finding.definition.clone() };
                 audiences.insert(name.clone(), membership);
+            } else if let Some(membership) = audiences.get_mut(name).filter(|_| was) {
+                // A member by another definition than before: delivery has to know.
+                membership.definition = finding.definition.clone();
             }
         }
         for (name, membership) in &mut audiences {
@@ -107,13 +120,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_change_of_status_changes_memberships() {
+    fn only_a_change_of_status_or_of_definition_changes_memberships() {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let none = Memberships::default();
         assert_eq!(none.after(&found(false), 1, start), None);
         let realized = none.after(&found(true), 1, start).unwrap();
         assert!(realized.is_realized(&name("a")));
         assert_eq!(realized.after(&found(true), 2, start), None);
+        let mut other = found(true);
+        other.get_mut(&name("a")).unwrap().definition = serde_json::from_str("\"d2\"").unwrap();
+        let redefined =
+            realized.after(&other, 2, start.saturating_add(jiff::SignedDuration::from_secs(9)).unwrap());
+        assert_eq!(redefined.unwrap().audiences[&name("a")].since, start, "a member all along");
         let exited = realized.after(&found(false), 2, start).unwrap();
         assert!(!exited.is_realized(&name("a")));
         assert_eq!((exited.version, exited.sequence), (2, 2));

@@ -78,6 +78,12 @@ impl NamespaceType {
     pub fn links_people(self) -> bool {
         !matches!(self, NamespaceType::PartnerId | NamespaceType::NonPeople)
     }
+
+    /// Whether a person has one identity of each namespace of this type. Cross-device identifiers are given by the
+    /// company itself, one to each customer.
+    pub fn is_unique(self) -> bool {
+        self == NamespaceType::CrossDevice
+    }
 }
 
 /// How the values of a namespace are compared.

@@ -39,6 +39,7 @@ impl Project {
             Problems::unless_none(problems)?;
             carry_retiring(previous, &mut catalogue);
         }
+        define(&mut catalogue);
         judge(&mut catalogue, today);
         #[expect(
             clippy::expect_used,
@@ -102,6 +103,17 @@ impl Project {
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+/// Names what decides each audience, now that everything it rests on is known.
+fn define(catalogue: &mut Catalogue) {
+    let names: Vec<_> = catalogue.audiences.keys().cloned().collect();
+    for name in names {
+        let definition = catalogue.definition(&name);
+        if let Some(audience) = catalogue.audiences.get_mut(&name) {
+            audience.definition = definition;
         }
     }
 }

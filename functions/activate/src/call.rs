@@ -1,7 +1,11 @@
 //! One call of a vendor: its intent is written before it, its outcome after it, and its line in the delivery log.
 
+use std::time::Duration;
+
 use aws::Settlement;
-use destination::{AudienceRef, AudienceSpec, DestinationError, Record, RecordOutcome, Request, RetryClass};
+use destination::{
+    AudienceRef, AudienceSpec, DestinationError, ErrorKind, Record, RecordOutcome, Request, RetryClass,
+};
 use domain::delivery::{
     Cells, Delivery, Intent, Operation, Outcome, OutcomeResult, Sent, SourceHash, back_off,
 };
@@ -66,11 +70,7 @@ impl Activate {
         }
         if Timestamp::now().saturating_add(SignedDuration::try_from(self.limits.call)?)? > deadline {
             // The call could outlast its intent, and a successor would call beside it.
-            let late = DestinationError::new(
-                destination::ErrorKind::Unavailable,
-                "call",
-                "writing intents took too long",
-            );
+            let late = DestinationError::new(ErrorKind::Unavailable, "call", "writing intents took too long");
             return self.settle_failed(&attempt, &due, &late, true).await;
         }
         let records: Vec<Record> = due.iter().map(|due| due.cells.clone().into_iter().collect()).collect();
@@ -81,7 +81,23 @@ impl Activate {
             at: attempt.began,
             records: &records,
         };
-        match flow.destination.deliver(&request).await {
+        if operation == Operation::Add
+            && self.store.ledger.pointer().await?.map(|pointer| pointer.sequence)
+                != Some(flow.in_force.sequence)
+        {
+            // What was allowed may not be any more: the next round sees.
+            let moved =
+                DestinationError::new(ErrorKind::Unavailable, "call", "another catalogue came into force")
+                    .with_retry_after(Some(Duration::ZERO));
+            self.settle_failed(&attempt, &due, &moved, true).await?;
+            return Ok(Call::GoOn);
+        }
+        // A plugin's call may be several requests: together they take no longer than a call may.
+        let called = tokio::time::timeout(self.limits.call, flow.destination.deliver(&request)).await;
+        let called = called.unwrap_or_else(|_| {
+            Err(DestinationError::new(ErrorKind::FateUnknown, "call", "the call took too long"))
+        });
+        match called {
             Ok(delivery) if delivery.outcomes.len() == due.len() => {
                 self.settle_delivered(&attempt, &due, &delivery.outcomes).await?;
                 self.log(&attempt, &due, Some(&delivery), None).await?;
@@ -107,7 +123,9 @@ impl Activate {
             self.store.ledger.vendor_audience(name).await.map_err(|error| Ensure::Ours(error.into()))?;
         let audience = flow.in_force.catalogue.audiences.get(&flow.dataflow.audience);
         let spec = AudienceSpec {
-            name: audience.map_or_else(|| name.to_string(), |audience| audience.title.clone()),
+            // With the dataflow's name: two dataflows of one audience must not withdraw each other's members.
+            name: audience
+                .map_or_else(|| name.to_string(), |audience| format!("{} ({name})", audience.title)),
             description: audience.map_or_else(String::new, |audience| audience.description.clone()),
             known_id,
         };

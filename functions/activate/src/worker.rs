@@ -4,8 +4,8 @@ use aws::{InForce, Mark, Settlement};
 use destination::Destination;
 use domain::dataflow::Dataflow;
 use domain::delivery::{
-    Cells, Delivery, Hold, Operation, Outcome, OutcomeResult, SourceHash, Step, Target, Wanted, may_send,
-    next_step, wanted,
+    Cells, Delivery, Hold, Operation, Outcome, OutcomeResult, Sent, SourceHash, Step, Target, Wanted,
+    may_send, next_step, wanted,
 };
 use domain::identity::ProfileId;
 use domain::name::DataflowName;
@@ -68,8 +68,8 @@ impl Activate {
             let allowed = may_send(&in_force.catalogue, dataflow, now);
             let destination = match self.connect(&in_force, dataflow).await {
                 Ok(destination) => destination,
-                // What may not send needs no credentials yet: that they are missing is no alarm.
-                Err(error) if allowed.is_err() => {
+                // What may not send needs no credentials yet, as long as there is nothing to withdraw.
+                Err(error) if allowed.is_err() && !self.has_sent(name, now).await? => {
                     warn!(dataflow = %name, %error, "A dataflow that may not send cannot be connected either.");
                     return Ok(());
                 }
@@ -81,6 +81,18 @@ impl Activate {
                 Round::Idle | Round::Stopped => return Ok(()),
             }
         }
+    }
+
+    /// Whether anything stands at a dataflow's destination, or may stand there, of those that are marked.
+    async fn has_sent(&self, name: &DataflowName, now: Timestamp) -> Result<bool, Failure> {
+        for mark in self.store.profiles.marked(name, now, u32::MAX).await? {
+            let profile = self.store.profiles.load(&mark.profile).await?;
+            let delivery = profile.as_ref().and_then(|profile| profile.deliveries.get(name));
+            if delivery.is_some_and(|delivery| delivery.sent.is_some() || delivery.intent.is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn connect(
@@ -138,6 +150,7 @@ impl Activate {
         let delivery = profile.deliveries.remove(&flow.dataflow.name).unwrap_or_default();
         let target = match wanted(&flow.in_force.catalogue, flow.dataflow, &profile, now) {
             Wanted::Absent => Target::Absent,
+            Wanted::Undecided => Target::Undecided,
             Wanted::Present(values) => {
                 let source = SourceHash::of(&values);
                 match flow.destination.encode(&values) {
@@ -179,10 +192,15 @@ impl Activate {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let (profiles, name) = (&self.store.profiles, &flow.dataflow.name);
+        let mut sent = delivery.sent.clone();
         let result = match step {
             Step::Wait(until) => {
                 profiles.put_off(profile, name, until).await?;
                 return Ok(());
+            }
+            Step::Keep(source) => {
+                sent = sent.map(|sent| Sent { source, ..sent });
+                OutcomeResult::Delivered { operation: Operation::Add }
             }
             Step::Hold => {
                 let reason = flow.allowed.as_ref().err().map_or_else(String::new, |hold| hold.reason.clone());
@@ -197,7 +215,7 @@ impl Activate {
         };
         let settlement = Settlement {
             attempt: delivery.intent.as_ref().map(|intent| intent.attempt.as_str()),
-            sent: delivery.sent.as_ref(),
+            sent: sent.as_ref(),
             outcome: &Outcome { at: now, result },
             failures: 0,
             done: true,

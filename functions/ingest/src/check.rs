@@ -78,6 +78,18 @@ impl Ingest {
                 let start = Work::Start { dataset: dataset.name.clone(), batch: number };
                 Ok(self.store.queues.send(Queue::Chunks, &[start]).await?)
             }
+            (BatchStatus::Checking, ..) => {
+                let reason =
+                    "the object, or its dataset, went away while it was being checked: upload it again";
+                let failed = Batch {
+                    status: BatchStatus::Failed,
+                    reason: Some(reason.to_owned()),
+                    ended: Some(Timestamp::now()),
+                    ..batch
+                };
+                self.store.ledger.put_batch(&failed, BatchStatus::Checking).await?;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

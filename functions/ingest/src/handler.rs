@@ -58,6 +58,6 @@ impl Ingest {
 
     /// The deployment's keyring, read when it is needed first.
     pub(crate) async fn keyring(&self) -> Result<&Keyring, Failure> {
-        Ok(self.keyring.get_or_try_init(|| self.store.secrets.keyring()).await?)
+        Ok(self.keyring.get_or_try_init(|| self.store.keyring()).await?)
     }
 }

@@ -15,7 +15,7 @@ pub mod code {
     pub const DUPLICATE: &str = "duplicate";
     /// No profile has any of the row's identities.
     pub const UNMATCHED: &str = "unmatched";
-    /// The row's identities belong to different profiles.
+    /// The row's identities belong to different people.
     pub const IDENTITY_CONFLICT: &str = "identity_conflict";
     /// The profile would have more identities than a graph may hold.
     pub const TOO_MANY_IDENTITIES: &str = "too_many_identities";

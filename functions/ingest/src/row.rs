@@ -5,6 +5,7 @@
 //! a crash leaves is thus always too much on the list, never something that no list knows.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws::{Claim, Error, Reference, Store};
 use domain::dataset::{Dataset, OnUnmatched};
@@ -74,10 +75,11 @@ impl<'a> Applier<'a> {
     /// # Errors
     /// Where the store fails, or too many others write to the same profile at once.
     pub async fn apply(&self, record: &Record) -> Result<Outcome, Error> {
-        for _ in 0..MOST_RACES {
+        for race in 0..MOST_RACES {
             match self.attempt(record).await? {
                 Try::Settled(outcome) => return Ok(outcome),
-                Try::Raced => {}
+                // Whoever was faster gets ahead first, so that not everybody meets again.
+                Try::Raced => tokio::time::sleep(Duration::from_millis(u64::from(race) * 7)).await,
             }
         }
         Err(Error::plain("too many writers changed one profile at once: the record is tried again later"))
@@ -138,9 +140,9 @@ impl<'a> Applier<'a> {
                 return Ok(Try::Settled(Outcome::Ingested { created: created_profile }));
             }
             Change::Confirmed(fragment) => {
-                let token = stored.as_ref().map(|stored| stored.token);
+                let version = stored.as_ref().map(|stored| stored.version);
                 let written =
-                    self.store.profiles.put_fragment(profile, &self.key(record), &fragment, token).await?;
+                    self.store.profiles.put_fragment(profile, &self.key(record), &fragment, version).await?;
                 return Ok(if written { Try::Settled(Outcome::Unchanged) } else { Try::Raced });
             }
             Change::Written(fragment) => fragment,
@@ -172,6 +174,9 @@ impl<'a> Applier<'a> {
         }
         let graph = self.store.profiles.graph(profile).await?;
         let graph = graph.ok_or_else(|| Error::plain(format!("profile `{profile}` has no graph")))?;
+        if graph.conflicts_with(record, |namespace| self.intake.is_unique(namespace)) {
+            return Ok(Linked::Refused(Try::Settled(conflict())));
+        }
         let next = match graph.with(record, &self.dataset.name) {
             Ok(next) => next,
             Err(error) => return Ok(Linked::Refused(Try::Settled(too_many(&error)))),
@@ -197,20 +202,29 @@ impl<'a> Applier<'a> {
         graph: &Graph,
     ) -> Result<Option<Try>, Error> {
         identities.sort_by_key(|identity| self.intake.rank(identity));
-        for identity in identities {
+        for (index, identity) in identities.iter().enumerate() {
             if let Claim::Taken(_) = self.store.identities.claim(&identity.key, profile).await? {
-                self.give_up(&identity.key, profile, graph).await?;
+                // Those after it are not claimed either, and the graph must not show what the profile does not have.
+                let unclaimed = identities.iter().skip(index).map(|identity| &identity.key).collect();
+                self.give_up(&unclaimed, profile, graph).await?;
                 return Ok(Some(Try::Settled(conflict())));
             }
         }
         Ok(None)
     }
 
-    async fn give_up(&self, identity: &IdentityKey, profile: &ProfileId, graph: &Graph) -> Result<(), Error> {
+    async fn give_up(
+        &self,
+        identities: &BTreeSet<&IdentityKey>,
+        profile: &ProfileId,
+        graph: &Graph,
+    ) -> Result<(), Error> {
         let mut graph = Some(graph.clone());
-        while let Some(stands) = graph.filter(|graph| graph.identities.contains_key(identity)) {
+        while let Some(stands) =
+            graph.filter(|graph| identities.iter().any(|key| graph.identities.contains_key(*key)))
+        {
             let read = Some(stands.version);
-            if self.store.profiles.put_graph(profile, &stands.without(identity), read).await? {
+            if self.store.profiles.put_graph(profile, &stands.without(identities), read).await? {
                 return Ok(());
             }
             graph = self.store.profiles.graph(profile).await?;
@@ -242,7 +256,7 @@ impl<'a> Applier<'a> {
             }
             self.store.identities.refer(&partner_id.key, &reference).await?;
         }
-        let read = stored.map(|stored| stored.token);
+        let read = stored.map(|stored| stored.version);
         if !self.store.profiles.put_fragment(profile, &key, &fragment, read).await? {
             return Ok(Try::Raced);
         }
@@ -274,7 +288,7 @@ enum Linked {
 
 fn conflict() -> Outcome {
     let reason =
-        "the row's identities belong to different profiles: correct the row, or the record that linked them";
+        "the row's identities belong to different people: correct the row, or the record that linked them";
     Outcome::SetAside(code::IDENTITY_CONFLICT, reason.to_owned())
 }
 

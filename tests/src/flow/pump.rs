@@ -29,6 +29,8 @@ pub struct Flow {
     pub evaluator: Evaluator,
     /// The activate function.
     pub activate: Activate,
+    /// Whether every message is delivered twice, to two workers at once, as SQS may.
+    pub twice: bool,
     /// How long a function may take, as its deadline says.
     pub timeout: SignedDuration,
     sqs: aws_sdk_sqs::Client,
@@ -61,6 +63,7 @@ impl Flow {
             ingest: Ingest::new(store()),
             evaluator: Evaluator::new(store(), Limits::default()),
             activate: Activate::new(store(), limits).expect("activate is made"),
+            twice: false,
             timeout: SignedDuration::from_mins(5),
             local,
             sqs,
@@ -116,6 +119,16 @@ impl Flow {
         assert!(response.batch_item_failures.is_empty(), "{dataflow} failed");
     }
 
+    /// Hands a message to its function; says whether it was dealt with, by either worker where there are two.
+    async fn deal_with(&self, trigger: Trigger, message: &Message) -> bool {
+        let work = || async { self.handle(trigger, event_of(message)).await.batch_item_failures.is_empty() };
+        if !self.twice {
+            return work().await;
+        }
+        let (one, other) = tokio::join!(work(), work());
+        one || other
+    }
+
     /// Hands a message of one queue to its function.
     async fn handle(&self, trigger: Trigger, event: SqsEvent) -> SqsBatchResponse {
         match trigger {
@@ -138,8 +151,8 @@ impl Flow {
             for (queue, trigger) in queues {
                 for message in self.receive(queue).await {
                     seen = true;
-                    let response = self.handle(*trigger, event_of(&message)).await;
-                    self.finish(queue, &message, response.batch_item_failures.is_empty()).await;
+                    let done = self.deal_with(*trigger, &message).await;
+                    self.finish(queue, &message, done).await;
                 }
             }
             idle = if seen { 0 } else { idle + 1 };

@@ -63,7 +63,7 @@ impl Bank {
         let store = &self.flow.local.store;
         let in_force = store.catalogue().await.unwrap().unwrap();
         let namespace = in_force.catalogue.namespace(&namespace.parse().unwrap()).unwrap().clone();
-        store.secrets.keyring().await.unwrap().identity(&namespace, value).unwrap()
+        store.keyring().await.unwrap().identity(&namespace, value).unwrap()
     }
 
     /// The profile that an identity links to.

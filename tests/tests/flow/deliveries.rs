@@ -186,6 +186,38 @@ async fn a_policy_enabled_after_delivery_holds_additions_and_lets_exits_pass() {
 }
 
 #[tokio::test]
+async fn a_member_by_a_definition_that_is_not_in_force_any_more_is_not_sent_before_the_next_evaluation() {
+    let bank = Bank::open().await;
+    bank.flow.bring(&answer_of("2026-02-01"), &answer(&[BOBBYS_ANSWER])).await;
+    bank.flow.evaluate().await;
+    // Bobby was chosen by what Northlight says, and is marked. Now the audience asks the bank alone.
+    let path = bank.flow.local.project.path().join("audiences/high_earning_homeowner_prospects.yaml");
+    std::fs::write(path, "title: Prospects\ndescription: by tier\nexpression: tier = \"private\"\n").unwrap();
+    bank.flow.local.apply().await;
+    bank.flow.wake(FACEBOOK).await;
+    assert_eq!(bank.hashes(), BTreeSet::new());
+    bank.catch_up().await;
+    assert_eq!(bank.hashes(), BTreeSet::new());
+    let delivery = bank.delivery(BOBBYS_EMAIL, FACEBOOK).await;
+    assert!(!delivery.dirty && delivery.sent.is_none(), "{delivery:?}");
+}
+
+#[tokio::test]
+async fn a_member_without_anything_to_send_is_set_aside_with_its_reason() {
+    let bank = Bank::open().await;
+    bank.flow.local.project.edit(
+        "dataflows/prospects_to_facebook.yaml",
+        "EMAIL: {identity: Email}",
+        "PHONE: {identity: Phone_E.164}",
+    );
+    bank.flow.local.apply().await;
+    bank.flow.bring(&answer_of("2026-02-01"), &answer(&[BOBBYS_ANSWER])).await;
+    bank.catch_up().await;
+    let delivery = bank.delivery(BOBBYS_EMAIL, FACEBOOK).await;
+    assert!(matches!(delivery.outcome.map(|outcome| outcome.result), Some(OutcomeResult::SetAside { .. })));
+}
+
+#[tokio::test]
 async fn a_new_dataflow_on_an_old_audience_delivers_its_members_without_a_new_file() {
     let vendorless = Bank::open().await;
     let path = vendorless.flow.local.project.path().join("dataflows/prospects_to_file.yaml");

@@ -174,12 +174,25 @@ impl Ledger {
         self.update_if(update.update_expression(format!("SET {}", set.join(", ")))).await
     }
 
-    /// Writes a chunk that the checking pass has staged; writing it again is the same.
+    /// Writes a chunk that the checking pass has staged, unless it is being applied already: a second pass over the
+    /// same batch must not undo what the first has led to.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
     pub async fn put_chunk(&self, chunk_key: &ChunkKey, chunk: &Chunk) -> Result<(), Error> {
-        self.put(item(batch_partition(chunk_key.batch), keys::chunk(chunk_key.chunk), chunk)?).await
+        let content = item(batch_partition(chunk_key.batch), keys::chunk(chunk_key.chunk), chunk)?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(content))
+            .condition_expression("attribute_not_exists(pk) OR (#offset = :zero AND #done = :false)")
+            .expression_attribute_names("#offset", "offset")
+            .expression_attribute_names("#done", "done")
+            .expression_attribute_values(":zero", AttributeValue::N("0".into()))
+            .expression_attribute_values(":false", AttributeValue::Bool(false));
+        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())?;
+        Ok(())
     }
 
     /// A chunk, read strongly.
@@ -240,7 +253,9 @@ impl Ledger {
             .table_name(&self.table)
             .set_key(Some(batch_key))
             .update_expression("ADD #remaining :less")
+            .condition_expression("#remaining > :none")
             .expression_attribute_names("#remaining", "remaining")
+            .expression_attribute_values(":none", AttributeValue::N("0".into()))
             .expression_attribute_values(":less", AttributeValue::N("-1".into()));
         self.transact(vec![note, take_off]).await
     }

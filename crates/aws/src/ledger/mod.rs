@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 pub use batches::{Chunk, ChunkKey, Progress};
 pub use catalogue::{Applied, Moved};
@@ -22,13 +23,18 @@ pub use refusals::RefusalRecord;
 pub use runs::{Run, Slice, SliceKey};
 
 use crate::Error;
-use crate::item::{Item, decode, key};
+use crate::item::{Item, decode, item, key};
 
 /// The table of the ledger.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     pub(crate) client: Client,
     pub(crate) table: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Fingerprint {
+    fingerprint: String,
 }
 
 impl Ledger {
@@ -70,6 +76,21 @@ impl Ledger {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.map_err(|error| Error::of("write the ledger", error))?;
         Ok(())
+    }
+
+    /// Keeps the fingerprint of the keyring that the stored keys are made with, if none is kept yet, and answers with
+    /// the one that is kept.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read or written.
+    pub async fn keep_fingerprint(&self, fingerprint: &str) -> Result<String, Error> {
+        let read = || self.get::<Fingerprint>("keyring", "fingerprint");
+        if let Some(kept) = read().await? {
+            return Ok(kept.fingerprint);
+        }
+        let fingerprint = Fingerprint { fingerprint: fingerprint.to_owned() };
+        self.put_new(item("keyring", "fingerprint", &fingerprint)?).await?;
+        Ok(read().await?.unwrap_or(fingerprint).fingerprint)
     }
 
     /// Puts an item unless one of its key is there. Says whether it was put.

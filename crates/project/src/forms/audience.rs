@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::audience::{Audience, Evaluation};
+use domain::audience::{Audience, DefinitionHash, Evaluation};
 use domain::name::{AudienceName, MergePolicyName};
 use domain::schema::Fields;
 
@@ -82,6 +82,8 @@ impl AudienceForm {
             evaluation: self.evaluation,
             reads: checked.reads().clone(),
             refers_to,
+            // Named once the whole catalogue is known.
+            definition: DefinitionHash::default(),
         })
     }
 
