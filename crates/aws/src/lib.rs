@@ -27,7 +27,7 @@ pub use ledger::{
 };
 pub use objects::{Object, Objects};
 pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
-pub use queues::{Evaluate, Queue, Queues, Wake};
+pub use queues::{Evaluate, Queue, Queues, Wake, Work};
 pub use secrets::Secrets;
 pub use start::{InForce, Store, logging};
 pub use stream::ProfileChange;

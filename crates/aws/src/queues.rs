@@ -2,12 +2,12 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use domain::name::DataflowName;
+use domain::name::{DataflowName, DatasetName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::ledger::SliceKey;
+use crate::ledger::{ChunkKey, SliceKey};
 
 /// The queues.
 #[derive(Debug, Clone)]
@@ -38,6 +38,21 @@ pub enum Evaluate {
     },
     /// Takes up a slice of a run where its checkpoint left it.
     Slice(SliceKey),
+}
+
+/// Work on checked batches: `{"start": {"dataset": .., "batch": ..}}` or `{"chunk": {..}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// A batch is checked and wants its turn.
+    Start {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The batch's number.
+        batch: u64,
+    },
+    /// A chunk is to be applied.
+    Chunk(ChunkKey),
 }
 
 /// Wakes the worker of a dataflow.

@@ -1,9 +1,8 @@
 //! What comes in from the queues: notifications of S3, and our own work.
 
-use aws::ChunkKey;
-use domain::name::DatasetName;
+pub use aws::Work;
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,21 +24,6 @@ pub struct Arrival {
     pub key: String,
     /// The version; none where the bucket keeps none.
     pub version: Option<String>,
-}
-
-/// Work that an earlier step left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Work {
-    /// A batch is checked and wants its turn.
-    Start {
-        /// The dataset.
-        dataset: DatasetName,
-        /// The batch's number.
-        batch: u64,
-    },
-    /// A chunk is to be applied.
-    Chunk(ChunkKey),
 }
 
 /// A message that is none of these.
