@@ -1,5 +1,6 @@
-//! `tributary batches` and `tributary batch show`: what became of every file that arrived.
+//! `tributary batches` and `tributary batch`: what became of every file that arrived.
 
+mod abandon;
 mod account;
 mod overview;
 mod record;
@@ -48,10 +49,11 @@ pub(crate) struct ListArgs {
     format: Format,
 }
 
-/// Look at one batch
+/// Look at one batch, or give it up
 #[derive(Debug, Subcommand)]
 pub(crate) enum BatchCommand {
     Show(ShowArgs),
+    Abandon(abandon::Args),
 }
 
 /// Show everything that is known of a batch
@@ -95,8 +97,14 @@ pub(crate) fn list(args: &ListArgs) -> Result<ExitCode> {
     })
 }
 
-pub(crate) fn show(command: &BatchCommand) -> Result<ExitCode> {
-    let BatchCommand::Show(args) = command;
+pub(crate) fn one(command: &BatchCommand) -> Result<ExitCode> {
+    match command {
+        BatchCommand::Show(args) => show(args),
+        BatchCommand::Abandon(args) => abandon::run(args),
+    }
+}
+
+fn show(args: &ShowArgs) -> Result<ExitCode> {
     with_store(async |store| {
         let Some(batch) = find(store, args.number).await? else {
             let error = anyhow::anyhow!("there is no batch {}: look at `tributary batches`", args.number);

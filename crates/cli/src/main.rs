@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         Command::Rollback(args) => catalogue::rollback(&args),
         Command::Catalogue(args) => catalogue::list(&args),
         Command::Batches(args) => batches::list(&args),
-        Command::Batch(command) => batches::show(&command),
+        Command::Batch(command) => batches::one(&command),
         Command::Profile(command) => profile::run(&command),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Runs(args) => runs::run(&args),

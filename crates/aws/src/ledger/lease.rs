@@ -108,6 +108,14 @@ impl Ledger {
         self.list(&keys::dataset(Some(dataset)), "waiting#").await
     }
 
+    /// Takes a batch from those that wait for a dataset's lease.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn stop_waiting(&self, dataset: &DatasetName, batch: Watermark) -> Result<(), Error> {
+        self.delete(&keys::dataset(Some(dataset)), &keys::waiting(batch.time, batch.batch)).await
+    }
+
     async fn put_lease(&self, pk: &str, lease: &LeaseItem, read: u64) -> Result<bool, Error> {
         let content = item(pk, LEASE, lease)?;
         let put = self
