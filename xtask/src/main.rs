@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask --help`.
 
+mod demo;
 mod deploy;
 mod emulator;
 mod emulators;
@@ -11,6 +12,7 @@ mod ministack;
 mod process;
 mod progress;
 mod stack;
+mod style;
 mod test;
 mod venv;
 mod workspace;
@@ -24,6 +26,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Chore {
+    /// Play the example's story on this machine, against real triggers, and check what came of it
+    Demo(demo::Options),
     /// Check formatting, clippy, dependencies (bans, licences, sources) and the template
     Lint,
     /// Start both emulators, deploy, and run every test
@@ -39,7 +43,7 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    match process::end_servers_on_interrupt().and_then(|()| run(Chore::parse())) {
+    match process::end_all_on_interrupt().and_then(|()| run(Chore::parse())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The causes, without the backtrace that a debugging variable in the environment would add.
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
 
 fn run(chore: Chore) -> Result<()> {
     match chore {
+        Chore::Demo(options) => demo::run(&options),
         Chore::Lint => lint::run(),
         Chore::Test { long } => test::run(long),
         Chore::Emulators => emulators::run(),

@@ -1,4 +1,4 @@
-//! Child processes that end when their owner does, with all that they started: on drop, and on Ctrl-C.
+//! Child processes that end when their owner does, with all that they started and left behind: on drop, and on Ctrl-C.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::workspace;
@@ -19,8 +19,15 @@ use crate::workspace;
 /// How long a process may take to end in good order.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The ids of all servers that run now: what is left to end when the program is interrupted.
-static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+/// What runs in the background now: what is left to end when the program is interrupted.
+static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
+
+/// A process in a group of its own, so that Ctrl-C reaches it through its owner only.
+struct Running {
+    id: u32,
+    /// A folder that goes when it ends.
+    scratch: Option<PathBuf>,
+}
 
 /// A server in the background.
 pub struct Server {
@@ -30,22 +37,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server in a process group of its own, so that Ctrl-C reaches it through its owner only. Its output goes to a file.
+    /// Starts a server. Its output goes to a file; what it puts into the folder for temporary files goes when it ends.
     pub fn spawn(name: &str, command: &mut Command) -> Result<Self> {
         let log = workspace::target().join("emulators").join(format!("{name}-{}.log", std::process::id()));
-        fs::create_dir_all(log.with_file_name(""))?;
+        let scratch = log.with_extension("tmp");
+        fs::create_dir_all(&scratch)?;
         let output = File::create(&log)?;
-        // Held while starting, so that an interrupt cannot fall between start and registration.
-        let mut running = RUNNING.lock().map_err(|_| anyhow::anyhow!("the list of servers is lost"))?;
-        let child = command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .with_context(|| format!("cannot start `{name}`"))?;
-        running.push(child.id());
-        Ok(Self { name: name.to_owned(), child, log })
+        command.env("TMPDIR", &scratch).stdout(output.try_clone()?).stderr(output);
+        Ok(Self { name: name.to_owned(), child: start(command, Some(scratch))?, log })
     }
 
     /// Waits until `ready` answers something, or the server dies, or the time is up.
@@ -59,6 +58,11 @@ impl Server {
             thread::sleep(Duration::from_millis(100));
         }
         bail!("{} is not ready after {} s; its log is `{}`", self.name, limit.as_secs(), self.log.display())
+    }
+
+    /// Where its output goes.
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Fails if the server has ended, with the end of its log.
@@ -78,28 +82,54 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        end(self.child.id());
+        let id = self.child.id();
+        end(id);
         // Reaps it; it is gone already.
         let _ = self.child.wait();
-        if let Ok(mut running) = RUNNING.lock() {
-            running.retain(|id| *id != self.child.id());
-        }
+        forget(id);
     }
 }
 
-/// Ends every server on Ctrl-C, SIGTERM and SIGHUP, then the program.
-pub fn end_servers_on_interrupt() -> Result<()> {
+/// Ends all that runs on Ctrl-C, SIGTERM and SIGHUP, then the program.
+pub fn end_all_on_interrupt() -> Result<()> {
     ctrlc::set_handler(|| {
         // The lock is kept: nothing new may start from here on.
         if let Ok(running) = RUNNING.lock() {
-            running.iter().for_each(|id| end(*id));
+            for running in running.iter() {
+                end(running.id);
+                clear(running);
+            }
             std::process::exit(130);
         }
     })?;
     Ok(())
 }
 
-/// Asks a server's group to end, waits, then kills what is left, also what has moved to a group of its own (as LocalStack's Java does).
+/// Starts a process in the background.
+fn start(command: &mut Command, scratch: Option<PathBuf>) -> Result<Child> {
+    // Held while starting, so that an interrupt cannot fall between start and registration.
+    let mut running = RUNNING.lock().map_err(|_| anyhow!("the list of what runs is lost"))?;
+    let child = command.process_group(0).stdin(Stdio::null()).spawn();
+    let child = child.with_context(|| format!("cannot run `{}`", command.get_program().display()))?;
+    running.push(Running { id: child.id(), scratch });
+    Ok(child)
+}
+
+/// Takes a process that has ended from the list.
+fn forget(id: u32) {
+    if let Ok(mut running) = RUNNING.lock() {
+        running.extract_if(.., |running| running.id == id).for_each(|running| clear(&running));
+    }
+}
+
+fn clear(running: &Running) {
+    if let Some(scratch) = &running.scratch {
+        // What cannot be removed lies in a folder that is there to be removed.
+        let _ = fs::remove_dir_all(scratch);
+    }
+}
+
+/// Asks a process's group to end, waits, then kills what is left, also what has moved to a group of its own (as LocalStack's Java does).
 fn end(id: u32) {
     let family = family(id);
     signal_group(id, Signal::TERM);
@@ -184,8 +214,11 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command to its end and answers what it wrote to stdout.
 pub fn output(command: &mut Command) -> Result<String> {
-    let name = command.get_program().display().to_string();
-    let done = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{name}`"))?;
+    let child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()), None)?;
+    let id = child.id();
+    let done = child.wait_with_output();
+    forget(id);
+    let done = done?;
     let stdout = String::from_utf8_lossy(&done.stdout).into_owned();
     if !done.status.success() {
         let stderr = String::from_utf8_lossy(&done.stderr);
@@ -204,7 +237,7 @@ pub fn show(command: &mut Command) -> Result<()> {
 }
 
 /// A command as a person would type it.
-fn words(command: &Command) -> String {
+pub fn words(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
     let words: Vec<_> =
