@@ -51,7 +51,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let next = hand_over(store, &batch, &args.dataset).await?;
         match (args.format, next) {
             (Format::Json, next) => terminal::print_json(&json!({ "abandoned": args.number, "next": next }))?,
-            (Format::Text, Some(next)) => print!("{GREEN}given up{GREEN:#}: batch {next} has its turn next\n"),
+            (Format::Text, Some(next)) => {
+                print!("{GREEN}given up{GREEN:#}: batch {next} has its turn next\n")
+            }
             (Format::Text, None) => print!("{GREEN}given up{GREEN:#}: no other batch waits\n"),
         }
         Ok(ExitCode::SUCCESS)
