@@ -1,6 +1,7 @@
 //! An emulator of AWS that runs on this machine, and what its users need to know of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -29,6 +30,11 @@ impl Emulator {
     /// Fails if it has ended.
     pub fn check(&mut self) -> Result<()> {
         self.server.check()
+    }
+
+    /// Where its output goes, and that of the functions that it runs.
+    pub fn log(&self) -> &Path {
+        self.server.log()
     }
 
     /// What a client of AWS needs to reach it.

@@ -12,13 +12,14 @@ use crate::{process, progress, workspace};
 /// Every function: a package in `functions/`, a binary and a resource of the template.
 const FUNCTIONS: [&str; 4] = ["ingest", "evaluate", "dispatch", "activate"];
 
-/// Builds all functions in the profile that is quick to build, and the command line with them: apart, each would have its dependencies built anew.
+/// Builds all functions in the profile that is quick to build, and with them the command line and the stand-in for Facebook: apart, each would have
+/// its dependencies built anew.
 /// For AWS itself `cargo lambda build` does it, which knows its machines and its C library; here the functions run where they are built.
 pub fn build() -> Result<()> {
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace::root()).args(["build", "--locked", "--profile", "fast", "--package", "cli"]);
-    for function in FUNCTIONS {
-        cargo.args(["--package", function]);
+    cargo.current_dir(workspace::root()).args(["build", "--locked", "--profile", "fast"]);
+    for package in FUNCTIONS.into_iter().chain(["cli", "tests"]) {
+        cargo.args(["--package", package]);
     }
     progress::cargo("building the functions", &mut cargo)?;
     let tools = Venv::tools()?;
@@ -28,6 +29,11 @@ pub fn build() -> Result<()> {
 /// The command line, as [`build`] leaves it.
 pub fn command_line() -> PathBuf {
     workspace::target().join("fast/tributary")
+}
+
+/// The stand-in for Facebook, as [`build`] leaves it.
+pub fn stand_in() -> PathBuf {
+    workspace::target().join("fast/graph-api")
 }
 
 /// Puts a function into a zip, under the name that Lambda starts.

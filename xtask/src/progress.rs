@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::process;
 
@@ -16,6 +16,18 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     timed(name, || {
         let done = work();
         spinner.finish_and_clear();
+        done
+    })
+}
+
+/// Runs a step that says how far it is, under a bar, and leaves one line with its time.
+pub fn watch<T>(name: &str, total: u64, work: impl FnOnce(&ProgressBar) -> Result<T>) -> Result<T> {
+    let style = ProgressStyle::with_template("{spinner} {msg} [{bar:30}] {human_pos} of {human_len}")?;
+    let bar = ProgressBar::new(total).with_style(style).with_message(name.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    timed(name, || {
+        let done = work(&bar);
+        bar.finish_and_clear();
         done
     })
 }
