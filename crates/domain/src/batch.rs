@@ -64,7 +64,8 @@ pub enum BatchStatus {
     Applying,
     /// All of its rows are accounted for.
     Success,
-    /// It was refused as a whole; no profile was touched.
+    /// It was refused as a whole, and no profile was touched; or a person gave it up while it was being applied, as its
+    /// reason says.
     Failed,
     /// A newer batch of its dataset was applied before it; no profile was touched.
     Superseded,

@@ -50,7 +50,12 @@ impl Ingest {
             }
         }
         let (from, to) = (BatchStatus::Waiting, BatchStatus::Applying);
-        ledger.move_batch(Some(dataset), number, from, to, None, Timestamp::now()).await?;
+        if !ledger.move_batch(Some(dataset), number, from, to, None, Timestamp::now()).await?
+            && ledger.batch(Some(dataset), number).await?.is_none_or(|batch| batch.status.has_ended())
+        {
+            // Given up, or ended, between the two looks at it: the lease goes to the next.
+            return self.end_turn(dataset, number).await;
+        }
         if batch.chunks == 0 {
             return self.end_turn(dataset, number).await;
         }
