@@ -65,11 +65,11 @@ impl Ingest {
         Ok(self.store.queues.send(Queue::Chunks, &chunks).await?)
     }
 
-    /// Ends a batch whose every chunk is applied, and starts the next one. Doing it again changes nothing.
+    /// Ends a batch whose every chunk is applied, or that was given up, and starts the next one. Doing it again changes nothing.
     pub(crate) async fn end_turn(&self, dataset: &DatasetName, number: u64) -> Result<(), Failure> {
         let ledger = &self.store.ledger;
         let batch = ledger.batch(Some(dataset), number).await?.ok_or("there is no such batch")?;
-        if batch.remaining > 0 {
+        if batch.remaining > 0 && !batch.status.has_ended() {
             return Ok(());
         }
         let (from, to) = (BatchStatus::Applying, BatchStatus::Success);
