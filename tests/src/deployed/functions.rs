@@ -1,6 +1,5 @@
 //! Functions as what runs them sees them: processes, and triggers.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -60,12 +59,13 @@ impl Deployed {
         switch(&mapping(queue), &["--scaling-config", &format!("MaximumConcurrency={at_once}")]);
     }
 
-    /// The messages that wait in a queue, by their ids. They stay there.
+    /// The bodies of messages that wait in a queue, ten at most. They stay there; a queue that counts how often a message
+    /// is received counts this.
     ///
     /// # Panics
     /// Where the queue cannot be read.
-    pub async fn messages(&self, queue: &str) -> BTreeMap<String, String> {
-        peek(&aws_sdk_sqs::Client::new(&self.config), queue).await
+    pub async fn waiting(&self, queue: &str) -> Vec<String> {
+        waiting(&aws_sdk_sqs::Client::new(&self.config), queue).await
     }
 }
 
@@ -73,8 +73,7 @@ impl Held<'_> {
     /// Waits until messages are there, and answers their bodies.
     pub async fn bodies(&self, within: Duration) -> Vec<String> {
         eventually("a message waits", within, async || {
-            let messages = peek(&self.sqs, self.queue).await;
-            (!messages.is_empty()).then(|| messages.into_values().collect())
+            Some(waiting(&self.sqs, self.queue).await).filter(|bodies| !bodies.is_empty())
         })
         .await
     }
@@ -101,15 +100,8 @@ fn switch(mapping: &str, state: &[&str]) {
     aws(&[&["lambda", "update-event-source-mapping", "--uuid", mapping], state].concat());
 }
 
-async fn peek(sqs: &aws_sdk_sqs::Client, queue: &str) -> BTreeMap<String, String> {
-    let mut seen = BTreeMap::new();
-    loop {
-        let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);
-        let received = receive.send().await.expect("a queue is read").messages.unwrap_or_default();
-        let before = seen.len();
-        seen.extend(received.into_iter().filter_map(|message| Some((message.message_id?, message.body?))));
-        if seen.len() == before {
-            return seen;
-        }
-    }
+async fn waiting(sqs: &aws_sdk_sqs::Client, queue: &str) -> Vec<String> {
+    let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);
+    let received = receive.send().await.expect("a queue is read").messages.unwrap_or_default();
+    received.into_iter().filter_map(|message| message.body).collect()
 }

@@ -57,14 +57,14 @@ impl Trace {
 
 impl Deployed {
     /// Everything besides the profiles' own items that the deployment has left so far.
+    ///
+    /// # Panics
+    /// Where something of it cannot be read.
     pub async fn traces(&self) -> Vec<Trace> {
         let mut traces = self.log_lines();
         traces.extend(self.items().await);
         traces.extend(self.objects().await);
-        for queue in self.dead_letter_queues() {
-            let messages = self.messages(&queue).await;
-            traces.extend(messages.into_values().map(|body| Trace::new(Kind::Message, body)));
-        }
+        traces.extend(self.dead_letters().await);
         traces
     }
 
@@ -79,7 +79,11 @@ impl Deployed {
         lines.map(|line| Trace::new(Kind::LogLine, line)).collect()
     }
 
-    async fn items(&self) -> Vec<Trace> {
+    /// The keys of all items, and the whole of delivery states and of the ledger.
+    ///
+    /// # Panics
+    /// Where a table cannot be read.
+    pub async fn items(&self) -> Vec<Trace> {
         let deployment = &self.store.deployment;
         let mut traces = Vec::new();
         for table in [&deployment.profiles, &deployment.identities, &deployment.ledger] {
@@ -120,11 +124,19 @@ impl Deployed {
         traces
     }
 
-    fn dead_letter_queues(&self) -> Vec<String> {
-        let queues = aws(&["sqs", "list-queues", "--queue-name-prefix", &self.name]);
-        let urls = queues.get("QueueUrls").and_then(Value::as_array).into_iter().flatten();
-        let urls = urls.filter_map(Value::as_str).filter(|url| url.contains("DeadLetters"));
-        urls.map(str::to_owned).collect()
+    /// The messages that could not be dealt with.
+    ///
+    /// # Panics
+    /// Where a queue cannot be read.
+    pub async fn dead_letters(&self) -> Vec<Trace> {
+        let queues = aws_sdk_sqs::Client::new(&self.config).list_queues().queue_name_prefix(&self.name);
+        let urls = queues.send().await.expect("queues are listed").queue_urls.unwrap_or_default();
+        let mut traces = Vec::new();
+        for url in urls.iter().filter(|url| url.contains("DeadLetters")) {
+            let bodies = self.waiting(url).await.into_iter();
+            traces.extend(bodies.map(|body| Trace::new(Kind::Message, body)));
+        }
+        traces
     }
 }
 
