@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::batch::{Batch, BatchStatus, Counts};
-use tests::deployed::{Deployed, eventually};
+use tests::deployed::{Deployed, Trace, eventually};
 use tests::graph_api::{GraphApi, Settings};
 
 /// How long a delivery may take: the delay of its wake-up, and its round.
@@ -50,9 +50,23 @@ impl Bank {
         .await;
     }
 
+    /// Looks through all that was left besides profiles for clear text.
+    pub async fn leaves_no_clear_text(&self) {
+        have_no_clear_text(&self.at.traces().await, &[]);
+    }
+
     /// The ids of the runs so far.
     pub async fn runs(&self) -> Vec<String> {
         let runs = self.at.store.ledger.latest_runs(100).await.unwrap();
         runs.into_iter().map(|run| run.id).collect()
+    }
+}
+
+/// Looks through traces for e-mail addresses, which are all of example.com or example.org, and for other clear text.
+pub fn have_no_clear_text(traces: &[Trace], clear: &[&str]) {
+    for Trace { kind, text } in traces {
+        let lower = text.to_lowercase();
+        let found = ["@example", "%40example"].iter().chain(clear).find(|clear| lower.contains(**clear));
+        assert_eq!(found, None, "{kind:?}: {text}");
     }
 }

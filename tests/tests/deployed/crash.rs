@@ -87,6 +87,7 @@ async fn ingest_killed_at_three_points_of_a_file_applies_every_row_once() {
     bank.at.evaluate();
     let members = people.iter().filter(|customer| !customer.is_broken && !customer.email.is_empty());
     bank.reaches_facebook(&members.map(|customer| digest(&customer.email)).collect()).await;
+    bank.leaves_no_clear_text().await;
 }
 
 /// Leaves one audience in the project, of the bank's private customers, and one dataflow, which brings it to Facebook.

@@ -51,6 +51,7 @@ async fn a_partner_file_becomes_a_governed_audience_at_facebook() {
 
     bobby_has_a_card_of_partner_data(&bank);
     the_other_dataflow_is_refused(&bank).await;
+    bank.leaves_no_clear_text().await;
 }
 
 /// Writes a file by the command line's generator, and answers its summary.
