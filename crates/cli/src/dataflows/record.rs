@@ -3,6 +3,7 @@
 use aws::RefusalRecord;
 use domain::catalogue::Catalogue;
 use domain::dataflow::{Dataflow, Mapping, Source};
+use domain::refusal::Refusal;
 use serde::Serialize;
 
 use super::{Line, count};
@@ -49,11 +50,25 @@ impl Record<'_> {
             mapping.row([each.target.as_str().into(), source(&each.source).into()]);
         }
         text.push_str(&card("Mapping", "", &mapping.to_string()));
-        for RefusalRecord { sequence, at, during, refusal } in &self.refusals {
-            let when = format!("{DIM}{} during {during}, sequence {sequence}{DIM:#}", time(*at));
-            text.push_str(&format!("{when}\n{}", refusal::tree(refusal)));
+        for (refusal, said) in self.distinct_refusals() {
+            for RefusalRecord { sequence, at, during, .. } in said {
+                text.push_str(&format!("{DIM}{} during {during}, sequence {sequence}{DIM:#}\n", time(*at)));
+            }
+            text.push_str(&refusal::tree(refusal));
         }
         text
+    }
+
+    /// Each refusal once, with every time that it was said: apply and delivery say the same.
+    fn distinct_refusals(&self) -> Vec<(&Refusal, Vec<&RefusalRecord>)> {
+        let mut distinct: Vec<(&Refusal, Vec<&RefusalRecord>)> = Vec::new();
+        for record in &self.refusals {
+            match distinct.iter_mut().find(|(refusal, _)| **refusal == record.refusal) {
+                Some((_, said)) => said.push(record),
+                None => distinct.push((&record.refusal, vec![record])),
+            }
+        }
+        distinct
     }
 
     fn facts(&self) -> String {
