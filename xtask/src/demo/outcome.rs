@@ -8,10 +8,10 @@ use anstream::println;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::reports::{Batch, Dataflow, Profile, Run};
+use super::reports::{Batch, Dataflow, Profile, Run, Units};
 use super::stage::Stage;
 use super::story::{AGENCY_FOLDER, Added, SEED_FOLDER, added};
-use crate::style::{BOLD, heading, number};
+use crate::style::{BOLD, DIM, heading, number};
 
 /// The dataflow that contract and policy refuse.
 pub const REFUSED: &str = "prospects_to_email";
@@ -102,18 +102,19 @@ impl Outcome {
         let (work, of, units, each) = ("work", "of", "units", "for each");
         println!("  {BOLD}{work:<44}{of:>18}{units:>12}{each:>12}{BOLD:#}");
         for batch in &self.batches {
-            show_cost(&batch.key, batch.received, "rows", batch.units.write);
+            show_cost(&batch.key, batch.applied_rows, "rows", batch.units);
         }
         for run in self.runs.iter().rev().filter(|run| run.profiles > 0) {
-            show_cost(&format!("evaluation, {}", run.reason), run.profiles, "profiles", run.units.write);
+            show_cost(&format!("evaluation, {}", run.reason), run.profiles, "profiles", run.units);
         }
+        println!("  {DIM}rows are those that were applied; what deliveries cost is not kept{DIM:#}");
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn show_cost(work: &str, count: u64, noun: &str, units: f64) {
+fn show_cost(work: &str, count: u64, noun: &str, Units { write }: Units) {
     let of = format!("{} {noun}", number(count));
-    println!("  {work:<44}{of:>18}{units:>12.0}{:>12.2}", units / count.max(1) as f64);
+    println!("  {work:<44}{of:>18}{write:>12.0}{:>12.2}", write / count.max(1) as f64);
 }
 
 impl Facebook {

@@ -32,13 +32,13 @@ pub struct Stage {
     pub folder: PathBuf,
     /// Name and version of the emulator.
     pub label: String,
+    /// How long anything is waited for.
+    pub patience: Duration,
     emulator: Emulator,
     graph_api: Server,
     graph_api_port: u16,
     environment: Environment,
     tools: Venv,
-    /// How long anything is waited for.
-    patience: Duration,
 }
 
 impl Stage {

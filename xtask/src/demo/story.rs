@@ -127,7 +127,9 @@ fn scheduled_run(stage: &mut Stage) -> Result<Run> {
 }
 
 fn asked_run(stage: &Stage) -> Result<Run> {
-    progress::step("evaluating on request", || stage.report(["evaluate", "--now", "--wait"]))
+    let seconds = stage.patience.as_secs().to_string();
+    let evaluate = ["evaluate", "--now", "--wait", "--timeout", &seconds];
+    progress::step("evaluating on request", || stage.report(evaluate))
 }
 
 /// Waits for the file that goes to the partner, which may come in parts.
