@@ -8,10 +8,12 @@
 mod functions;
 mod stack;
 mod traces;
+mod watch;
 
 pub use functions::Held;
 pub use stack::{Deployed, eventually};
 pub use traces::{Kind, Trace};
+pub use watch::Watch;
 
 /// A variable that `cargo xtask test` sets.
 fn variable(name: &str) -> String {

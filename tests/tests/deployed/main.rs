@@ -13,3 +13,4 @@ mod crash;
 mod privacy;
 mod story;
 mod stream;
+mod watch;
