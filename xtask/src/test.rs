@@ -20,6 +20,8 @@ pub fn run(long: bool) -> Result<()> {
     let emulators = Emulators::start()?;
     let environment = emulators.environment()?;
     let kinds = progress::step("building the tests", || count(long))?;
+    // The examples of the documentation, which nextest does not run.
+    progress::step("running the documentation's examples", || process::run(&mut doctests()))?;
     process::show(nextest("run", long)?.envs(&environment))?;
     let kinds: Vec<_> = kinds.iter().map(|(kind, tests)| format!("{tests} {kind}")).collect();
     println!("ran on {} and {}: {}", emulators.localstack.label, emulators.ministack.label, kinds.join(", "));
@@ -41,6 +43,14 @@ fn nextest(verb: &str, long: bool) -> Result<Command> {
         nextest.args(["--run-ignored", "all"]);
     }
     Ok(nextest)
+}
+
+/// The examples in the documentation of the workspace's libraries.
+fn doctests() -> Command {
+    let mut doctests = Command::new("cargo");
+    doctests.current_dir(workspace::root());
+    doctests.args(["test", "--doc", "--workspace", "--locked", "--features", "tests/emulators"]);
+    doctests
 }
 
 /// The number of tests per kind.
