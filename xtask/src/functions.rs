@@ -10,7 +10,7 @@ use crate::venv::Venv;
 use crate::{process, progress, workspace};
 
 /// Every function: a package in `functions/`, a binary and a resource of the template.
-const FUNCTIONS: [&str; 4] = ["ingest", "evaluate", "dispatch", "activate"];
+pub const FUNCTIONS: [&str; 4] = ["ingest", "evaluate", "dispatch", "activate"];
 
 /// Builds all functions in the profile that is quick to build, and with them the command line and the stand-in for Facebook: apart, each would have
 /// its dependencies built anew.

@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask --help`.
 
+mod bench;
 mod demo;
 mod deploy;
 mod emulator;
@@ -40,6 +41,9 @@ enum Chore {
     Emulators,
     /// Build the functions, deploy them on an emulator that runs already, and print how to reach them
     Deploy(deploy::Options),
+    /// Measure, on this machine
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -60,5 +64,6 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Test { long } => test::run(long),
         Chore::Emulators => emulators::run(),
         Chore::Deploy(options) => deploy::run(options),
+        Chore::Bench(bench) => bench::run(&bench),
     }
 }
