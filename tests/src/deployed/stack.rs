@@ -17,7 +17,7 @@ use crate::example::Example;
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a file may take to be ingested.
-const INGESTED_WITHIN: Duration = Duration::from_secs(300);
+const INGESTED_WITHIN: Duration = Duration::from_secs(600);
 
 /// A deployed stack, and a project that is not applied yet.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tests::deployed::{Deployed, Trace, eventually};
 use tests::graph_api::{GraphApi, Settings};
 
 /// How long a delivery may take: the delay of its wake-up, and its round.
-pub const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
+pub const DELIVERED_WITHIN: Duration = Duration::from_secs(300);
 
 /// The bank: its Facebook is a stand-in, and its project is not applied yet.
 pub struct Bank {

@@ -24,7 +24,7 @@ const PARAMETERS: [&str; 3] = ["IngestTimeout=30", "IngestVisibility=30", "MaxRe
 /// So that a chunk is applied well within that on a small machine, and others go on while the killed ones wait.
 const CHUNKS_AT_ONCE: u32 = 2;
 
-const WITHIN: Duration = Duration::from_secs(240);
+const WITHIN: Duration = Duration::from_secs(600);
 
 /// A customer of the file.
 struct Customer {

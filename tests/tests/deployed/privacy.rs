@@ -25,7 +25,7 @@ const BROKEN: [&str; 2] = [
 /// apart, is a dead letter. Looking at a message counts, so that what is looked at has one try.
 const PARAMETERS: [&str; 4] = ["LogLevel=debug", "MaxReceives=2", "IngestTimeout=10", "IngestVisibility=10"];
 
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn no_clear_text_is_left_in_logs_messages_keys_and_records_of_what_was_done() {
