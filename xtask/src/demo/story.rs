@@ -41,7 +41,8 @@ pub fn play(stage: &mut Stage, times: &mut Times, rows: u64) -> Result<Expected>
     times.of("validating and applying the project", || apply(stage))?;
 
     let customers = times.of("customers come in", || customers(stage, rows))?;
-    let run = times.of(SCHEDULE, || scheduled_run(stage))?;
+    let run = times.of(SCHEDULE, || schedule_fires(stage))?;
+    let run = times.of("the first evaluation", || evaluated(stage, &run.id, customers.summary.matched))?;
     let seeds = times.of("the seed file goes out", || seed_file(stage, size(&run, SEED)))?;
 
     let answer = times.of("the partner's answer comes in", || answer(stage, &seeds, &customers.day))?;
@@ -113,8 +114,8 @@ fn bring_in(stage: &mut Stage, dataset: &str, file: &Path, key: &str, summary: &
     Ok(batch)
 }
 
-/// Waits for the schedule to evaluate what is there now.
-fn scheduled_run(stage: &mut Stage) -> Result<Run> {
+/// Waits for the schedule to start a run over what is there now.
+fn schedule_fires(stage: &mut Stage) -> Result<Run> {
     let before: BTreeSet<String> = runs(stage)?.into_iter().map(|run| run.id).collect();
     let name = format!(
         "waiting for the schedule, which fires every minute (at first after {SCHEDULE_FIRES_WITHIN} s)"
@@ -122,7 +123,16 @@ fn scheduled_run(stage: &mut Stage) -> Result<Run> {
     stage.wait(&name, SCHEDULE_FIRES_WITHIN, |stage, bar| {
         bar.set_position(bar.elapsed().as_secs());
         let mut runs = runs(stage)?.into_iter();
-        Ok(runs.find(|run| run.reason == "schedule" && run.ended.is_some() && !before.contains(&run.id)))
+        Ok(runs.find(|run| run.reason == "schedule" && !before.contains(&run.id)))
+    })
+}
+
+/// Waits for a run to end.
+fn evaluated(stage: &mut Stage, id: &str, profiles: u64) -> Result<Run> {
+    stage.wait("evaluating on schedule", profiles, |stage, bar| {
+        let run = runs(stage)?.into_iter().find(|run| run.id == id);
+        bar.set_position(run.as_ref().map_or(0, |run| run.profiles));
+        Ok(run.filter(|run| run.ended.is_some()))
     })
 }
 
