@@ -203,7 +203,7 @@ mod tests {
         let fragment = |plan: &str| {
             format!(
                 r#"{{"pk": {{"S": "0123456789abcdef0123456789abcdef"}}, "sk": {{"S": "F#crm#k1:0123456789abcdef0123456789abcdef"}},
-                "v": {{"N": "1"}}, "token": {{"S": "000000000000001-0000000001-0000000001"}}, "hash": {{"S": "h"}},
+                "v": {{"N": "1"}}, "version": {{"N": "1"}}, "token": {{"S": "000000000000001-0000000001-0000000001"}}, "hash": {{"S": "h"}},
                 "identities": {{"L": []}}, "attributes": {{"M": {{"plan": {{"S": "{plan}"}}}}}}, "confirmed": {{"N": "1"}}}}"#
             )
         };
