@@ -37,6 +37,7 @@ struct Customer {
 }
 
 #[tokio::test]
+#[ignore = "20,000 rows and three deaths take a small machine minutes: cargo xtask test --long"]
 async fn ingest_killed_at_three_points_of_a_file_applies_every_row_once() {
     let bank = Bank::deploy(&PARAMETERS).await;
     private_customers_only(&bank);
