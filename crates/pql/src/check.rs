@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::schema::{FieldType, Fields, leaves};
 use domain::value::{FieldPath, Value};
 
+use crate::Schemas;
 use crate::ast::{Literal, Node, NodeKind, Operator, Word};
 use crate::error::{Error, ErrorKind, Span};
 use crate::functions::{FUNCTIONS, Function, LATER, Meaning};
@@ -21,15 +22,40 @@ const MAX_PATTERNS: usize = 128;
 pub struct Checked {
     condition: Arc<Condition>,
     reads: BTreeSet<FieldPath>,
+    event_reads: BTreeSet<FieldPath>,
     audiences: BTreeSet<String>,
+    beyond_edge: Vec<Error>,
 }
 
 impl Checked {
-    /// Every field that the expression reads, an object as a whole under its own path.
+    /// Every field that the expression reads, an object as a whole under its own path; fields of events begin with
+    /// `xEvent.`.
     ///
     /// Labels are inherited through these.
     pub fn reads(&self) -> &BTreeSet<FieldPath> {
         &self.reads
+    }
+
+    /// Every field of events that the expression reads, as it stands in an event: those of [`Self::reads`] that begin
+    /// with `xEvent.`, without that.
+    ///
+    /// Of an event nothing else is needed to evaluate the expression.
+    pub fn event_reads(&self) -> &BTreeSet<FieldPath> {
+        &self.event_reads
+    }
+
+    /// Whether the answer depends on events at all.
+    pub fn reads_events(&self) -> bool {
+        // INVARIANT: whatever looks at events reads their time at least.
+        !self.event_reads.is_empty()
+    }
+
+    /// Whether the expression can be evaluated at the edge, which has the profile and the events of the last 24 hours.
+    ///
+    /// # Errors
+    /// Every part that asks for more.
+    pub fn edge_eligibility(&self) -> Result<(), &[Error]> {
+        if self.beyond_edge.is_empty() { Ok(()) } else { Err(&self.beyond_edge) }
     }
 
     /// Every audience that the expression refers to with `inSegment`, as it is written there.
@@ -44,9 +70,9 @@ impl Checked {
 }
 
 /// Checks a whole expression, and finds all that is wrong with it.
-pub(crate) fn check(root: &Node, schema: &Fields) -> Result<Checked, Vec<Error>> {
+pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
     let mut checker = Checker {
-        schema,
+        schema: schemas.profile,
         profile: None,
         reads: BTreeSet::new(),
         audiences: BTreeSet::new(),
@@ -55,7 +81,13 @@ pub(crate) fn check(root: &Node, schema: &Fields) -> Result<Checked, Vec<Error>>
     };
     let condition = checker.query(root);
     if checker.errors.is_empty() {
-        Ok(Checked { condition: Arc::new(condition), reads: checker.reads, audiences: checker.audiences })
+        Ok(Checked {
+            condition: Arc::new(condition),
+            reads: checker.reads,
+            event_reads: BTreeSet::new(),
+            audiences: checker.audiences,
+            beyond_edge: Vec::new(),
+        })
     } else {
         Err(checker.errors)
     }

@@ -22,7 +22,16 @@ mod reference;
 
 pub use check::Checked;
 pub use error::{Error, ErrorKind, Span};
-pub use predicate::{Context, Predicate};
+pub use predicate::{Context, Event, Predicate};
+
+/// The union schemas that an expression is checked against, one for each class of records.
+#[derive(Debug, Clone, Copy)]
+pub struct Schemas<'a> {
+    /// The fields of the profile.
+    pub profile: &'a Fields,
+    /// The fields of its events. Every event has a `timestamp` besides, whether it stands here or not.
+    pub events: &'a Fields,
+}
 
 /// A syntax tree. It prints as canonical text, which parses to the same tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,12 +48,12 @@ pub fn parse(text: &str) -> Result<Expression, Error> {
 }
 
 impl Expression {
-    /// Checks the expression against the fields of the union schema.
+    /// Checks the expression against the fields of the union schemas.
     ///
     /// # Errors
     /// Every name without meaning and every value of a wrong type.
-    pub fn check(&self, schema: &Fields) -> Result<Checked, Vec<Error>> {
-        check::check(&self.root, schema)
+    pub fn check(&self, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
+        check::check(&self.root, schemas)
     }
 }
 

@@ -23,10 +23,22 @@ pub struct Predicate {
 pub struct Context<'a> {
     /// The profile's merged attributes.
     pub attributes: &'a Object,
+    /// The profile's events that are known, in any order.
+    pub events: &'a [Event<'a>],
     /// Whether the profile is a member of the audience of an id.
     pub audiences: &'a dyn Fn(&str) -> bool,
-    /// The instant of evaluation, one and the same for a whole run.
+    /// The instant of evaluation, one and the same for a whole run. What happened at this very instant does not lie
+    /// before it.
     pub now: Timestamp,
+}
+
+/// Something that the profile did.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// When: what the expression calls its `timestamp`.
+    pub at: Timestamp,
+    /// Its other fields, of which only those that the expression reads are asked for.
+    pub fields: &'a Object,
 }
 
 impl Predicate {

@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use crate::ast::{Literal, Node, NodeKind, Operator, Word};
 use crate::parse::{KEYWORDS, TIME_WORDS};
-use crate::{Context, parse, reference};
+use crate::{Context, Schemas, parse, reference};
 
 proptest! {
     #[test]
@@ -34,9 +34,9 @@ proptest! {
     fn the_predicate_agrees_with_a_walk_of_the_tree(tree in conditions(), profile in profiles()) {
         let text = tree.to_string();
         let expression = parse(&text).map_err(|error| TestCaseError::fail(error.render(&text)))?;
-        let checked = expression.check(&schema());
+        let checked = expression.check(&Schemas { profile: &schema(), events: &Fields::new() });
         let checked = checked.map_err(|errors| TestCaseError::fail(errors[0].render(&text)))?;
-        let context = Context { attributes: &profile, audiences: &|_| false, now: jiff::Timestamp::UNIX_EPOCH };
+        let context = Context { attributes: &profile, events: &[], audiences: &|_| false, now: jiff::Timestamp::UNIX_EPOCH };
         let expected = reference::holds(&expression.root, &profile);
         prop_assert_eq!(checked.compile().evaluate(&context), expected, "{}", text);
     }
@@ -54,7 +54,11 @@ proptest! {
 fn check_any(text: &str) {
     match parse(text) {
         Ok(expression) => {
-            for error in expression.check(&schema()).err().unwrap_or_default() {
+            for error in expression
+                .check(&Schemas { profile: &schema(), events: &Fields::new() })
+                .err()
+                .unwrap_or_default()
+            {
                 assert!(text.get(error.span.clone()).is_some(), "{text}: {error:?}");
                 error.render(text);
             }

@@ -9,7 +9,7 @@ fn messages(expressions: &[&str]) -> String {
     let mut messages = String::new();
     for text in expressions {
         let errors = match pql::parse(text) {
-            Ok(expression) => expression.check(&common::schema()).err().unwrap_or_default(),
+            Ok(expression) => common::check(&expression).err().unwrap_or_default(),
             Err(error) => vec![error],
         };
         assert!(!errors.is_empty(), "{text}");
@@ -184,7 +184,7 @@ fn of_what_is_too_much() {
     }
     let error = pql::parse(&long).unwrap_err();
     assert_snapshot!(error, @"expression has 65537 bytes, and at most 65536 are allowed; split the audience into several and join them with `inSegment`");
-    let errors = pql::parse(&patterns).unwrap().check(&common::schema()).unwrap_err();
+    let errors = common::check(&pql::parse(&patterns).unwrap()).unwrap_err();
     assert_snapshot!(errors[0], @"expression has more than 128 patterns; use `contains` or `startsWith` where no pattern is needed, or split the audience");
 }
 

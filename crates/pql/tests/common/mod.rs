@@ -3,7 +3,7 @@
 use domain::schema::{Field, FieldType, Fields};
 use domain::value::{Object, Value};
 use jiff::Timestamp;
-use pql::Context;
+use pql::{Checked, Context, Expression, Schemas};
 
 /// Fields of every type; those that end in `Missing` have no value in [`profile`].
 pub fn schema() -> Fields {
@@ -93,11 +93,16 @@ fn object_of(members: &[(&str, Value)]) -> Object {
 /// The profile of a member of `members`, at noon (UTC) of 31 January 2026.
 pub fn context(attributes: &Object) -> Context<'_> {
     let noon = Timestamp::constant(1_769_860_800, 0);
-    Context { attributes, audiences: &|id| id == "members", now: noon }
+    Context { attributes, events: &[], audiences: &|id| id == "members", now: noon }
+}
+
+/// Checks an expression against [`schema`].
+pub fn check(expression: &Expression) -> Result<Checked, Vec<pql::Error>> {
+    expression.check(&Schemas { profile: &schema(), events: &Fields::new() })
 }
 
 /// What an expression answers for [`profile`].
 pub fn evaluate(text: &str) -> Result<bool, pql::Error> {
-    let checked = pql::parse(text)?.check(&schema()).map_err(|mut errors| errors.remove(0))?;
+    let checked = check(&pql::parse(text)?).map_err(|mut errors| errors.remove(0))?;
     Ok(checked.compile().evaluate(&context(&profile())))
 }

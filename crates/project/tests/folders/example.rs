@@ -104,7 +104,9 @@ fn what_is_taken_out_is_retired_with_what_it_needs() {
     assert_eq!(after.destinations.get(&facebook), before.destinations.get(&facebook));
     let seed = after.audiences.get(&"all_customers".parse().unwrap()).unwrap();
     assert_eq!((seed.expression.as_str(), seed.reads.len()), ("false", 0));
-    pql::parse(&seed.expression).unwrap().check(&domain::schema::Fields::new()).unwrap();
+    let none = domain::schema::Fields::new();
+    let schemas = pql::Schemas { profile: &none, events: &none };
+    pql::parse(&seed.expression).unwrap().check(&schemas).unwrap();
     assert_eq!(
         after,
         compiled(without.path(), Some(&after)).catalogue,
