@@ -25,11 +25,13 @@ impl Stack<'_> {
     pub fn deploy(&self) -> Result<Environment> {
         progress::step(&format!("deploying the stack `{}`", self.name), || {
             let tools = Venv::tools()?;
-            let packaged = self.package(&tools)?;
+            let bucket = format!("{}-artifacts", self.name);
+            let packaged = self.package(&tools, &bucket)?;
+            // The template is too large to be sent along: it goes through the bucket, like the functions.
             let deployed = self.aws(
                 &tools,
-                &["cloudformation", "deploy", "--no-fail-on-empty-changeset", "--template-file", &packaged],
-                &self.options(),
+                &["cloudformation", "deploy", "--no-fail-on-empty-changeset", "--s3-bucket", &bucket],
+                &self.options(&packaged),
             );
             if let Err(error) = deployed {
                 let events = self.failures(&tools).unwrap_or_default();
@@ -42,22 +44,22 @@ impl Stack<'_> {
     }
 
     /// Uploads the functions, and answers where the template lies that names them.
-    fn package(&self, tools: &Venv) -> Result<String> {
-        let bucket = format!("{}-artifacts", self.name);
+    fn package(&self, tools: &Venv, bucket: &str) -> Result<String> {
         let packaged = workspace::target().join("lambda").join(format!("{}.yaml", self.name));
         fs::create_dir_all(packaged.with_file_name(""))?;
         let packaged = packaged.display().to_string();
         let template = workspace::root().join("infra/template.yaml").display().to_string();
         // Made twice, it is the same bucket: emulators stand in for us-east-1, where that is no error.
-        self.aws(tools, &["s3api", "create-bucket", "--bucket", &bucket], &[])?;
+        self.aws(tools, &["s3api", "create-bucket", "--bucket", bucket], &[])?;
         let files = ["--template-file", &template, "--output-template-file", &packaged];
-        self.aws(tools, &["cloudformation", "package", "--s3-bucket", &bucket], &files.map(str::to_owned))?;
+        self.aws(tools, &["cloudformation", "package", "--s3-bucket", bucket], &files.map(str::to_owned))?;
         Ok(packaged)
     }
 
-    fn options(&self) -> Vec<String> {
-        let fixed = ["--stack-name", self.name, "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
-        let mut options: Vec<String> = fixed.map(str::to_owned).into();
+    fn options(&self, template: &str) -> Vec<String> {
+        let fixed = ["--template-file", template, "--stack-name", self.name];
+        let capabilities = ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"];
+        let mut options: Vec<String> = fixed.into_iter().chain(capabilities).map(str::to_owned).collect();
         if !self.parameters.is_empty() {
             options.push("--parameter-overrides".to_owned());
             options.extend(self.parameters.iter().cloned());

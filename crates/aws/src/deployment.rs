@@ -20,6 +20,12 @@ pub struct Deployment {
     pub data: String,
     /// The bucket of the files that go out (`TRIBUTARY_EXPORTS`).
     pub exports: String,
+    /// The bucket of visitors' events (`TRIBUTARY_EVENTS`).
+    pub events: String,
+    /// The stream that gathers events into objects of that bucket (`TRIBUTARY_EVENTS_STREAM`).
+    pub events_stream: String,
+    /// The queue of events that the stream did not take (`TRIBUTARY_EVENTS_QUEUE`).
+    pub events_queue: String,
     /// The queue of checked batches and their chunks (`TRIBUTARY_CHUNKS_QUEUE`).
     pub chunks_queue: String,
     /// The queue of evaluation slices (`TRIBUTARY_SLICES_QUEUE`).
@@ -55,6 +61,9 @@ impl Deployment {
             control: required("TRIBUTARY_CONTROL")?,
             data: required("TRIBUTARY_DATA")?,
             exports: required("TRIBUTARY_EXPORTS")?,
+            events: required("TRIBUTARY_EVENTS")?,
+            events_stream: required("TRIBUTARY_EVENTS_STREAM")?,
+            events_queue: required("TRIBUTARY_EVENTS_QUEUE")?,
             chunks_queue: required("TRIBUTARY_CHUNKS_QUEUE")?,
             slices_queue: required("TRIBUTARY_SLICES_QUEUE")?,
             wakes_queue: required("TRIBUTARY_WAKES_QUEUE")?,

@@ -53,6 +53,9 @@ impl Local {
             control: format!("{name}-control"),
             data: format!("{name}-data"),
             exports: format!("{name}-exports"),
+            events: format!("{name}-events"),
+            events_stream: format!("{name}-events"),
+            events_queue: queue(&sqs, &format!("{name}-events")).await,
             chunks_queue: queue(&sqs, &format!("{name}-chunks")).await,
             slices_queue: queue(&sqs, &format!("{name}-slices")).await,
             wakes_queue: queue(&sqs, &format!("{name}-wakes.fifo")).await,
@@ -165,7 +168,8 @@ async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> String {
 async fn buckets(config: &SdkConfig, deployment: &Deployment, sqs: &aws_sdk_sqs::Client, inbox_queue: &str) {
     let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(s3);
-    for bucket in [&deployment.inbox, &deployment.control, &deployment.data, &deployment.exports] {
+    let Deployment { inbox, control, data, exports, events, .. } = deployment;
+    for bucket in [inbox, control, data, exports, events] {
         s3.create_bucket().bucket(bucket).send().await.expect("a bucket is made");
     }
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
