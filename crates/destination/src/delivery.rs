@@ -90,12 +90,20 @@ pub struct Delivery {
     pub outcomes: Vec<RecordOutcome>,
     /// Records that the vendor says it refused without saying which. They stand as delivered in `outcomes`.
     pub unattributed: usize,
+    /// Records that the vendor accepted, and had not said to be done with when the time of the call was over. They
+    /// stand as delivered in `outcomes`: sending them again would only make it begin anew.
+    pub unconfirmed: usize,
 }
 
 impl Delivery {
     /// Every record arrived.
     pub fn complete(records: usize) -> Self {
-        Self { outcomes: vec![RecordOutcome::Delivered; records], unattributed: 0 }
+        Self { outcomes: vec![RecordOutcome::Delivered; records], unattributed: 0, unconfirmed: 0 }
+    }
+
+    /// Every record was accepted, and none is confirmed.
+    pub fn accepted(records: usize) -> Self {
+        Self { unconfirmed: records, ..Self::complete(records) }
     }
 }
 

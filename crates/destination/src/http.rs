@@ -82,6 +82,11 @@ fn failure(operation: &'static str, error: reqwest::Error) -> DestinationError {
     DestinationError::new(kind, operation, message).with_source(error.without_url())
 }
 
+/// Lets time pass between two looks at what a vendor makes of a request that it accepted. Not for trying again.
+pub async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// What a vendor answered.
 #[derive(Debug)]
 pub struct Reply {

@@ -3,7 +3,7 @@
 use destination::{DestinationError, ErrorKind, Plugin};
 
 /// Every plugin, by name. A new destination is a line here.
-pub const PLUGINS: [Plugin; 2] = [facebook::PLUGIN, s3_file::PLUGIN];
+pub const PLUGINS: [Plugin; 3] = [adobe_target::PLUGIN, facebook::PLUGIN, s3_file::PLUGIN];
 
 /// The plugin of that name, or an error that lists the names.
 pub fn find(name: &str) -> Result<Plugin, DestinationError> {
@@ -28,7 +28,7 @@ mod tests {
         let error = find("fakebook").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "find plugin: `fakebook` is no plugin, expected one of `facebook`, `s3-file`"
+            "find plugin: `fakebook` is no plugin, expected one of `adobe-target`, `facebook`, `s3-file`"
         );
     }
 

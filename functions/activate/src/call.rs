@@ -294,6 +294,7 @@ impl Activate {
             profiles: due.iter().map(|due| due.profile.clone()).collect(),
             rejected: outcomes.iter().filter(|outcome| **outcome != RecordOutcome::Delivered).count(),
             unattributed: delivery.map_or(0, |delivery| delivery.unattributed),
+            unconfirmed: delivery.map_or(0, |delivery| delivery.unconfirmed),
             error: error.map(ToString::to_string),
         };
         let bucket = &self.store.deployment.data;

@@ -33,6 +33,9 @@ pub struct LogEntry {
     pub rejected: usize,
     /// How many it refused without saying which.
     pub unattributed: usize,
+    /// How many it accepted without saying, in the time of the call, that it was done with them.
+    #[serde(default)]
+    pub unconfirmed: usize,
     /// Why the call failed as a whole, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
