@@ -1,7 +1,8 @@
 //! The keys of items: the one place that knows how they are written.
 
 use domain::fragment::FragmentKey;
-use domain::name::{DataflowName, DatasetName};
+use domain::name::{DataflowName, DatasetName, OfferName};
+use domain::refusal::Activation;
 
 pub(crate) const GRAPH: &str = "G";
 pub(crate) const BATCH_MEMBERSHIPS: &str = "M#batch";
@@ -41,6 +42,19 @@ pub(crate) fn run(id: &str) -> String {
 
 pub(crate) fn slice(number: u32) -> String {
     format!("slice#{number:06}")
+}
+
+/// The partition of what is known of an activation.
+pub(crate) fn activation(activation: &Activation) -> String {
+    match activation {
+        Activation::Dataflow { dataflow, .. } => self::dataflow(dataflow),
+        Activation::Offer { offer } => self::offer(offer),
+        Activation::Datastream { datastream } => format!("datastream#{datastream}"),
+    }
+}
+
+pub(crate) fn offer(name: &OfferName) -> String {
+    format!("offer#{name}")
 }
 
 pub(crate) fn dataflow(name: &DataflowName) -> String {

@@ -222,7 +222,9 @@ mod tests {
             .dataflows
             .values()
             .map(|dataflow| {
-                let last = refusals.iter().rfind(|record| record.refusal.dataflow == dataflow.name);
+                let last = refusals
+                    .iter()
+                    .rfind(|record| record.refusal.activation.dataflow() == Some(&dataflow.name));
                 Line::of(dataflow, Some(&latest), last)
             })
             .collect();

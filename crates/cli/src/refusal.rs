@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::name::DatasetName;
-use domain::refusal::{Cause, Lineage, Refusal};
+use domain::refusal::{Activation, Cause, Lineage, Refusal};
 
 use crate::terminal::{BOLD, DIM, YELLOW};
 use crate::words::listed;
@@ -20,22 +20,27 @@ impl Branch {
     }
 }
 
-/// Why a dataflow may not send. Each line ends.
+/// Why an activation may not be made. Each line ends.
 pub(crate) fn tree(refusal: &Refusal) -> String {
-    let Refusal { dataflow, cause, .. } = refusal;
-    let mut text = format!("{YELLOW}blocked{YELLOW:#}: {BOLD}dataflow `{dataflow}`{BOLD:#}: {cause}\n");
+    let Refusal { activation, cause, .. } = refusal;
+    let what = match activation {
+        Activation::Dataflow { dataflow, .. } => format!("dataflow `{dataflow}`"),
+        Activation::Offer { offer } => format!("offer `{offer}`"),
+        Activation::Datastream { datastream } => format!("datastream `{datastream}`"),
+    };
+    let mut text = format!("{YELLOW}blocked{YELLOW:#}: {BOLD}{what}{BOLD:#}: {cause}\n");
     print(&branches(refusal), "", &mut text);
     text
 }
 
 fn branches(refusal: &Refusal) -> Vec<Branch> {
-    let Refusal { audience, destination, cause, actions, labels, lineage, cures, .. } = refusal;
+    let Refusal { activation, audience, cause, actions, labels, lineage, cures } = refusal;
     let fact = |name: &str, value: String| Branch::leaf(format!("{DIM}{name:<12}{DIM:#}{value}"));
-    let mut branches = vec![
-        fact("audience", audience.to_string()),
-        fact("destination", destination.to_string()),
-        fact("for", listed(actions)),
-    ];
+    let mut branches = vec![fact("audience", audience.to_string())];
+    if let Activation::Dataflow { destination, .. } = activation {
+        branches.push(fact("destination", destination.to_string()));
+    }
+    branches.push(fact("for", listed(actions)));
     if let Cause::ContractForbids { allows, .. } = cause {
         branches.push(fact("allowed", listed(allows)));
     }

@@ -32,12 +32,29 @@ pub struct Audience {
     pub definition: DefinitionHash,
 }
 
+/// What the paths of event fields begin with among the fields that an audience reads.
+pub const EVENTS: &str = "xEvent";
+
+/// The path below the events' own name, if a path is one of an event's field.
+pub fn event_path(path: &FieldPath) -> Option<FieldPath> {
+    path.as_str().strip_prefix(EVENTS)?.strip_prefix('.')?.parse().ok()
+}
+
+impl Audience {
+    /// The fields of events that the expression reads, as events have them.
+    pub fn event_reads(&self) -> impl Iterator<Item = FieldPath> {
+        self.reads.iter().filter_map(event_path)
+    }
+}
+
 /// When an audience is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evaluation {
     /// On schedule, over all profiles.
     Batch,
+    /// While a visitor's page waits, on the event and what the edge remembers of the visitor.
+    Edge,
 }
 
 /// Names one state of what decides an audience's memberships. A membership counts for delivery only while it was decided

@@ -6,19 +6,21 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::audience::{Audience, DefinitionHash};
+use crate::audience::{Audience, DefinitionHash, event_path};
 use crate::dataflow::{Dataflow, Destination};
-use crate::dataset::{Dataset, OnUnmatched};
+use crate::dataset::{Dataset, DatastreamSource, OnUnmatched};
+use crate::edge::datastream::Datastream;
+use crate::edge::offer::Offer;
 use crate::governance::Policy;
 use crate::label::{Label, THIRD_PARTY};
 use crate::merge::MergePolicy;
 use crate::name::{
-    AudienceName, DataflowName, DatasetName, DestinationName, MergePolicyName, PartnerName, PolicyName,
-    SchemaName,
+    AudienceName, DataflowName, DatasetName, DatastreamName, DestinationName, MergePolicyName, OfferName,
+    PartnerName, PolicyName, SchemaName,
 };
 use crate::namespace::{Namespace, NamespaceCode};
 use crate::partner::Partner;
-use crate::schema::Schema;
+use crate::schema::{Class, Schema};
 use crate::value::FieldPath;
 
 /// The version of the catalogue's form that this build writes and reads.
@@ -49,6 +51,12 @@ pub struct Catalogue {
     pub destinations: BTreeMap<DestinationName, Destination>,
     /// The dataflows.
     pub dataflows: BTreeMap<DataflowName, Dataflow>,
+    /// The datastreams.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub datastreams: BTreeMap<DatastreamName, Datastream>,
+    /// The offers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub offers: BTreeMap<OfferName, Offer>,
 }
 
 /// The name of a catalogue: SHA-256 of its bytes, lower-case hex.
@@ -96,7 +104,9 @@ impl Catalogue {
 
     /// The dataset whose prefix an object's key begins with. No two datasets' prefixes contain each other.
     pub fn dataset_of_key(&self, key: &str) -> Option<&Dataset> {
-        self.datasets.values().find(|dataset| key.starts_with(&dataset.source.prefix))
+        self.datasets
+            .values()
+            .find(|dataset| dataset.files().is_some_and(|files| key.starts_with(&files.prefix)))
     }
 
     /// The partner that supplies a dataset.
@@ -117,22 +127,36 @@ impl Catalogue {
         labels
     }
 
-    /// Every dataset and leaf field that can supply a path, or something below it, under a merge policy.
+    /// Every dataset and leaf field that can supply a path, or something below it, under a merge policy. Events are not
+    /// merged: every dataset of events can supply an event's field.
     pub fn suppliers(&self, path: &FieldPath, merge_policy: &MergePolicyName) -> Vec<(&Dataset, FieldPath)> {
-        let merges = |dataset: &Dataset| {
-            self.merge_policies.get(merge_policy).is_none_or(|policy| policy.attributes.merges(&dataset.name))
+        let of_event = event_path(path);
+        let (class, path) = match &of_event {
+            Some(path) => (Class::ExperienceEvent, path),
+            None => (Class::Profile, path),
         };
+        let policy = self.merge_policies.get(merge_policy).filter(|_| class == Class::Profile);
+        let merges = |dataset: &Dataset| policy.is_none_or(|policy| policy.attributes.merges(&dataset.name));
+        let mut suppliers = Vec::new();
+        for dataset in self.datasets.values().filter(|dataset| merges(dataset)) {
+            let schema = self.schemas.get(&dataset.schema).filter(|schema| schema.class == class);
+            let leaves = schema.map(Schema::leaves).unwrap_or_default().into_iter();
+            let leaves = leaves.filter(|(leaf, _)| leaf.is_within(path) || path.is_within(leaf));
+            suppliers.extend(leaves.map(|(leaf, _)| (dataset, leaf)));
+        }
+        suppliers
+    }
+
+    /// What partners' scripts say through a datastream: the datasets that hold it, and how.
+    pub fn signals(
+        &self,
+        datastream: &DatastreamName,
+    ) -> impl Iterator<Item = (&Dataset, &DatastreamSource)> {
+        let of = move |dataset| Some((dataset, Dataset::events(dataset)?));
         self.datasets
             .values()
-            .filter(|dataset| merges(dataset))
-            .flat_map(|dataset| {
-                let leaves = self.schemas.get(&dataset.schema).map(Schema::leaves).unwrap_or_default();
-                leaves
-                    .into_iter()
-                    .filter(|(leaf, _)| leaf.is_within(path) || path.is_within(leaf))
-                    .map(move |(leaf, _)| (dataset, leaf))
-            })
-            .collect()
+            .filter_map(of)
+            .filter(move |(_, events)| events.datastream == *datastream && !events.fields.is_empty())
     }
 
     /// Every dataset and field that can give a profile an identity of a namespace.

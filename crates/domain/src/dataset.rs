@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::label::Label;
-use crate::name::{DatasetName, PartnerName, SchemaName};
+use crate::name::{DatasetName, DatastreamName, PartnerName, SchemaName};
 use crate::value::FieldPath;
 
 /// A dataset.
@@ -24,7 +24,7 @@ pub struct Dataset {
     /// Labels of the whole dataset: every field of it carries them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<Label>,
-    /// Where its files arrive and how they are read.
+    /// Where its records come from.
     pub source: Source,
     /// What a row does to the record that is stored.
     pub write_mode: WriteMode,
@@ -37,10 +37,50 @@ pub struct Dataset {
     pub retention: Retention,
 }
 
+impl Dataset {
+    /// Where its files arrive, if its records come in files.
+    pub fn files(&self) -> Option<&FileSource> {
+        match &self.source {
+            Source::Files(files) => Some(files),
+            Source::Datastream(_) => None,
+        }
+    }
+
+    /// What it holds of a datastream's events, if its records come from there.
+    pub fn events(&self) -> Option<&DatastreamSource> {
+        match &self.source {
+            Source::Files(_) => None,
+            Source::Datastream(events) => Some(events),
+        }
+    }
+}
+
+/// Where a dataset's records come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Source {
+    /// Files in the inbox.
+    Files(FileSource),
+    /// Events that reach a datastream.
+    Datastream(DatastreamSource),
+}
+
+/// What of a datastream's events a dataset holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatastreamSource {
+    /// The datastream.
+    pub datastream: DatastreamName,
+    /// What a partner's script says of the visitor rides in the event: the schema field that each field of the event's
+    /// `xdm` fills. A dataset without any holds the events themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<FieldPath, FieldPath>,
+}
+
 /// Where a dataset's files arrive and how they are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Source {
+pub struct FileSource {
     /// The beginning of the keys of its objects in the inbox.
     pub prefix: String,
     /// How its files are written.

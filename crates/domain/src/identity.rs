@@ -158,13 +158,17 @@ impl Keyring {
     }
 
     fn digest(&self, parts: [&[u8]; 3]) -> String {
+        hex::encode(self.bytes(parts))
+    }
+
+    fn bytes(&self, parts: [&[u8]; 3]) -> [u8; KEY_BYTES] {
         let mut mac = self.mac.clone();
         for part in parts {
             mac.update(part);
             mac.update(b"|");
         }
-        let bytes = mac.finalize().into_bytes();
-        hex::encode(bytes.get(..KEY_BYTES).unwrap_or_default())
+        let bytes: [u8; 32] = mac.finalize().into_bytes().into();
+        bytes.first_chunk().copied().unwrap_or_default()
     }
 
     /// An identity of a namespace: its normalised value and its key.
@@ -185,6 +189,12 @@ impl Keyring {
     /// profile is gone, so that no one is born into another's profile.
     pub fn profile_id(&self, first: &IdentityKey, epoch: u32) -> ProfileId {
         ProfileId(self.digest([b"profile", first.as_str().as_bytes(), &epoch.to_be_bytes()]))
+    }
+
+    /// The number that a site's own ID of a device becomes: always the same, and no way leads back. Its visitor's ECID
+    /// is made of it, so that they keep it when all cookies but the site's own are gone.
+    pub fn device_number(&self, device: &str) -> u128 {
+        u128::from_be_bytes(self.bytes([b"device", device.as_bytes(), b""]))
     }
 }
 

@@ -126,7 +126,8 @@ impl<'a> Intake<'a> {
     pub fn rules(&self, now: Timestamp) -> WriteRules {
         WriteRules {
             mode: self.dataset.write_mode,
-            row_times: self.dataset.source.row_time.is_some(),
+            // An event has a time of its own, as a row may have.
+            row_times: self.dataset.files().is_none_or(|files| files.row_time.is_some()),
             confirm_after: self.dataset.retention.days.map(|days| days / 2),
             today: day_number(now),
         }

@@ -43,6 +43,9 @@ words! {
 /// The label of data that an external vendor supplies under contract (category "Partner Ecosystem").
 pub const THIRD_PARTY: &str = "Third-Party";
 
+/// The core marketing action of choosing content for a visitor of one's own site.
+pub const ONSITE_PERSONALIZATION: &str = "Onsite Personalization";
+
 /// The core labels of Adobe's glossary, and what each says.
 pub const CORE_LABELS: [(&str, &str); 19] = [
     ("C1", "leaves only in aggregate, without person or device identifiers"),

@@ -87,4 +87,8 @@ names! {
     PolicyName = "policy";
     /// A merge policy's name.
     MergePolicyName = "merge policy";
+    /// A datastream's name, which is the ID that pages send as `configId`.
+    DatastreamName = "datastream";
+    /// An offer's name.
+    OfferName = "offer";
 }

@@ -7,22 +7,24 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::label::{Label, MarketingAction};
-use crate::name::{AudienceName, DataflowName, DatasetName, DestinationName, PartnerName, PolicyName};
+use crate::name::{
+    AudienceName, DataflowName, DatasetName, DatastreamName, DestinationName, OfferName, PartnerName,
+    PolicyName,
+};
 use crate::namespace::NamespaceCode;
 use crate::value::FieldPath;
 
-/// One reason for which a dataflow may not send.
+/// One reason for which a dataflow may not send, or a visitor may not be shown something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// The dataflow that is refused.
-    pub dataflow: DataflowName,
-    /// The audience that it would bring.
+    /// What is refused.
+    #[serde(flatten)]
+    pub activation: Activation,
+    /// The audience that it would use.
     pub audience: AudienceName,
-    /// Where it would bring it.
-    pub destination: DestinationName,
     /// Which rule refuses it.
     pub cause: Cause,
-    /// The marketing actions of the destination that the rule is about.
+    /// The marketing actions that the rule is about.
     pub actions: BTreeSet<MarketingAction>,
     /// The labels that the rule matched.
     pub labels: BTreeSet<Label>,
@@ -30,6 +32,39 @@ pub struct Refusal {
     pub lineage: Vec<Lineage>,
     /// Changes of which each alone would lift this refusal.
     pub cures: Vec<String>,
+}
+
+/// A use that is made of an audience.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Activation {
+    /// A dataflow brings it to a destination.
+    Dataflow {
+        /// The dataflow.
+        dataflow: DataflowName,
+        /// The destination.
+        destination: DestinationName,
+    },
+    /// An offer is shown to its members, or withheld from them.
+    Offer {
+        /// The offer.
+        offer: OfferName,
+    },
+    /// A datastream tells Adobe Target, or a page, who is in it.
+    Datastream {
+        /// The datastream.
+        datastream: DatastreamName,
+    },
+}
+
+impl Activation {
+    /// The dataflow, if it is one.
+    pub fn dataflow(&self) -> Option<&DataflowName> {
+        match self {
+            Activation::Dataflow { dataflow, .. } => Some(dataflow),
+            Activation::Offer { .. } | Activation::Datastream { .. } => None,
+        }
+    }
 }
 
 /// Which rule refuses.
@@ -130,15 +165,20 @@ fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "dataflow `{}` may not bring audience `{}` to destination `{}` for {}: {}",
-            self.dataflow,
-            self.audience,
-            self.destination,
-            listed(&self.actions),
-            self.cause
-        )?;
+        let audience = &self.audience;
+        match &self.activation {
+            Activation::Dataflow { dataflow, destination } => write!(
+                formatter,
+                "dataflow `{dataflow}` may not bring audience `{audience}` to destination `{destination}`"
+            )?,
+            Activation::Offer { offer } => {
+                write!(formatter, "offer `{offer}` may not be shown by audience `{audience}`")?;
+            }
+            Activation::Datastream { datastream } => {
+                write!(formatter, "datastream `{datastream}` may not tell of audience `{audience}`")?;
+            }
+        }
+        write!(formatter, " for {}: {}", listed(&self.actions), self.cause)?;
         for way in &self.lineage {
             write!(formatter, "; field `{}` of dataset `{}`", way.field, way.dataset)?;
             if !way.labels.is_empty() {

@@ -32,6 +32,8 @@ pub type Fields = BTreeMap<String, Field>;
 pub enum Class {
     /// Attributes of a person (XDM Individual Profile).
     Profile,
+    /// What happened at an instant (XDM ExperienceEvent).
+    ExperienceEvent,
 }
 
 /// One field.
@@ -130,6 +132,50 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Whether a value fits the field, and what was expected where it does not. The value is not repeated.
+    ///
+    /// # Errors
+    /// Which of the field's rules the value breaks.
+    pub fn check(&self, value: &Value) -> Result<(), &'static str> {
+        if !self.kind.fits(value) {
+            return Err("a value of the field's type is expected");
+        }
+        if !self.allowed.is_empty() && !self.allowed.contains(value) {
+            return Err("one of the field's listed values is expected");
+        }
+        let number = match value {
+            #[expect(clippy::cast_precision_loss, reason = "limits are doubles")]
+            Value::Integer(number) => *number as f64,
+            Value::Double(number) => *number,
+            _ => return Ok(()),
+        };
+        let fits = self.minimum.is_none_or(|least| least <= number)
+            && self.maximum.is_none_or(|greatest| number <= greatest);
+        if fits { Ok(()) } else { Err("a number between the field's limits is expected") }
+    }
+}
+
+impl FieldType {
+    /// Whether a value is of this type.
+    pub fn fits(&self, value: &Value) -> bool {
+        match (self, value) {
+            (FieldType::String, Value::String(_))
+            | (FieldType::Integer, Value::Integer(_))
+            | (FieldType::Double, Value::Integer(_) | Value::Double(_))
+            | (FieldType::Boolean, Value::Boolean(_)) => true,
+            (FieldType::Date, Value::String(text)) => text.parse::<jiff::civil::Date>().is_ok(),
+            (FieldType::DateTime, Value::String(text)) => text.parse::<jiff::Timestamp>().is_ok(),
+            (FieldType::Array(item), Value::Array(items)) => items.iter().all(|each| item.fits(each)),
+            (FieldType::Map(item), Value::Object(members)) => members.values().all(|each| item.fits(each)),
+            (FieldType::Object(fields), Value::Object(members)) => members
+                .iter()
+                .all(|(name, each)| fields.get(name).is_none_or(|field| field.check(each).is_ok())),
+            _ => false,
+        }
+    }
+}
+
 /// The field at a path, where there is one.
 pub fn field<'a>(fields: &'a Fields, path: &FieldPath) -> Option<&'a Field> {
     let mut steps = path.steps();
@@ -202,14 +248,17 @@ pub struct TypeConflict {
     pub second_schema: SchemaName,
 }
 
-/// The union schema: every field that any of the schemas has, with the labels of all.
+/// The union schema of a class: every field that any of its schemas has, with the labels of all.
 ///
 /// # Errors
 /// Every field that two schemas give two types.
-pub fn union<'a>(schemas: impl IntoIterator<Item = &'a Schema>) -> Result<Fields, Vec<TypeConflict>> {
+pub fn union<'a>(
+    schemas: impl IntoIterator<Item = &'a Schema>,
+    class: Class,
+) -> Result<Fields, Vec<TypeConflict>> {
     let mut seen: BTreeMap<FieldPath, (Field, SchemaName)> = BTreeMap::new();
     let mut conflicts = Vec::new();
-    for schema in schemas {
+    for schema in schemas.into_iter().filter(|schema| schema.class == class) {
         for (path, field) in schema.leaves() {
             match seen.get_mut(&path) {
                 None => {

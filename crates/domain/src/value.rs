@@ -38,6 +38,22 @@ impl Value {
         })
     }
 
+    /// The value that JSON stands for; nothing for null, and for members and items that are null.
+    pub fn from_json(json: &serde_json::Value) -> Option<Value> {
+        match json {
+            serde_json::Value::Null => None,
+            serde_json::Value::Bool(boolean) => Some(Value::Boolean(*boolean)),
+            serde_json::Value::Number(number) => {
+                number.as_i64().map(Value::Integer).or_else(|| number.as_f64().map(Value::Double))
+            }
+            serde_json::Value::String(text) => Some(Value::String(text.clone())),
+            serde_json::Value::Array(items) => {
+                Some(Value::Array(items.iter().filter_map(Value::from_json).collect()))
+            }
+            serde_json::Value::Object(members) => Some(Value::Object(object_from_json(members))),
+        }
+    }
+
     /// The text, if this is a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -45,6 +61,11 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// The object that JSON stands for. Members that are null are absent.
+pub fn object_from_json(members: &serde_json::Map<String, serde_json::Value>) -> Object {
+    members.iter().filter_map(|(name, json)| Some((name.clone(), Value::from_json(json)?))).collect()
 }
 
 /// The value at a path below an object.

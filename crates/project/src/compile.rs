@@ -167,4 +167,14 @@ fn judge(catalogue: &mut Catalogue, today: Date) {
             dataflow.state = State::Blocked(refusals);
         }
     }
+    let judged: Vec<_> = catalogue
+        .offers
+        .values()
+        .map(|offer| (offer.name.clone(), governance::check_offer(catalogue, offer, today)))
+        .collect();
+    for (name, refusals) in judged {
+        if let Some(offer) = catalogue.offers.get_mut(&name) {
+            offer.refusals = refusals;
+        }
+    }
 }

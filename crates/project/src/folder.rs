@@ -13,8 +13,17 @@ use crate::yaml::{self, Node};
 const FILES: [&str; 4] = ["marketing-actions.yaml", "merge-policies.yaml", "namespaces.yaml", "project.yaml"];
 
 /// The folders whose files are parts of one kind.
-const FOLDERS: [&str; 7] =
-    ["audiences", "dataflows", "datasets", "destinations", "partners", "policies", "schemas"];
+const FOLDERS: [&str; 9] = [
+    "audiences",
+    "dataflows",
+    "datasets",
+    "destinations",
+    "edge/datastreams",
+    "edge/offers",
+    "partners",
+    "policies",
+    "schemas",
+];
 
 /// The text of every YAML file of a project, by its path below the folder.
 pub(crate) struct Files(BTreeMap<String, String>);
@@ -90,11 +99,14 @@ fn place(path: &str) -> Result<(), Option<String>> {
     if let Some(stem) = path.strip_suffix(".yml") {
         return Err(Some(format!("rename it to `{stem}.yaml`")));
     }
-    match path.split_once('/') {
-        None if FILES.contains(&path) => Ok(()),
-        None => Err(instead_of(path, FILES)),
-        Some((folder, name)) if FOLDERS.contains(&folder) && !name.contains('/') => Ok(()),
-        Some((folder, _)) if FOLDERS.contains(&folder) => Err(Some(format!("move it to `{folder}/` itself"))),
-        Some((folder, _)) => Err(instead_of(folder, FOLDERS)),
+    let Some((folder, _)) = path.rsplit_once('/') else {
+        return if FILES.contains(&path) { Ok(()) } else { Err(instead_of(path, FILES)) };
+    };
+    if FOLDERS.contains(&folder) {
+        return Ok(());
+    }
+    match FOLDERS.iter().find(|known| folder.starts_with(&format!("{known}/"))) {
+        Some(known) => Err(Some(format!("move it to `{known}/` itself"))),
+        None => Err(instead_of(folder, FOLDERS)),
     }
 }

@@ -10,7 +10,8 @@ use std::str::FromStr;
 
 use domain::catalogue::Catalogue;
 use domain::name::{
-    AudienceName, DataflowName, DatasetName, DestinationName, PartnerName, PolicyName, SchemaName,
+    AudienceName, DataflowName, DatasetName, DatastreamName, DestinationName, OfferName, PartnerName,
+    PolicyName, SchemaName,
 };
 
 use crate::folder::Files;
@@ -22,9 +23,11 @@ use crate::suggest::instead_of;
 pub(crate) mod audience;
 pub(crate) mod dataflow;
 pub(crate) mod dataset;
+pub(crate) mod datastream;
 pub(crate) mod destination;
 pub(crate) mod merge_policy;
 pub(crate) mod namespaces;
+pub(crate) mod offer;
 pub(crate) mod partner;
 pub(crate) mod policy;
 pub(crate) mod schema;
@@ -33,9 +36,11 @@ pub(crate) mod vocabulary;
 use audience::AudienceForm;
 use dataflow::DataflowForm;
 use dataset::DatasetForm;
+use datastream::DatastreamForm;
 use destination::DestinationForm;
 use merge_policy::MergePoliciesForm;
 use namespaces::NamespacesForm;
+use offer::OfferForm;
 use partner::PartnerForm;
 use policy::PolicyForm;
 use schema::SchemaForm;
@@ -54,6 +59,8 @@ pub(crate) struct Forms {
     pub(crate) audiences: Kind<AudienceName, AudienceForm>,
     pub(crate) destinations: Kind<DestinationName, DestinationForm>,
     pub(crate) dataflows: Kind<DataflowName, DataflowForm>,
+    pub(crate) datastreams: Kind<DatastreamName, DatastreamForm>,
+    pub(crate) offers: Kind<OfferName, OfferForm>,
 }
 
 /// One file's form; none where the file is wrong by itself.
@@ -92,6 +99,8 @@ impl Forms {
             audiences: Kind::read("audience", files, "audiences", problems),
             destinations: Kind::read("destination", files, "destinations", problems),
             dataflows: Kind::read("dataflow", files, "dataflows", problems),
+            datastreams: Kind::read("datastream", files, "edge/datastreams", problems),
+            offers: Kind::read("offer", files, "edge/offers", problems),
         }
     }
 }

@@ -8,6 +8,8 @@ use domain::dataflow::Dataflow;
 use domain::governance::{self, PolicyStatus};
 use domain::label::Label;
 use domain::namespace::Namespace;
+use domain::schema::Class;
+use pql::Schemas;
 
 use crate::folder::Files;
 use crate::forms::{Forms, Scope, audience, schema};
@@ -63,15 +65,22 @@ fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut V
     }
     scope.catalogue.policies =
         forms.policies.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
-    let union = schema::union(forms, &scope.catalogue.schemas, problems);
-    scope.catalogue.audiences = forms
-        .audiences
-        .compile(problems, |name, form, notes| form.compile(name, union.as_ref(), &scope, notes));
+    let union = schema::union(forms, &scope.catalogue.schemas, Class::Profile, problems);
+    let events = schema::union(forms, &scope.catalogue.schemas, Class::ExperienceEvent, problems);
+    let schemas = union.as_ref().zip(events.as_ref());
+    let schemas = schemas.map(|(profile, events)| Schemas { profile, events });
+    scope.catalogue.audiences =
+        forms.audiences.compile(problems, |name, form, notes| form.compile(name, schemas, &scope, notes));
     audience::check_circles(forms, &scope.catalogue.audiences, problems);
     scope.catalogue.destinations =
         forms.destinations.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
     scope.catalogue.dataflows = forms
         .dataflows
+        .compile(problems, |name, form, notes| form.compile(name, union.as_ref(), &scope, notes));
+    scope.catalogue.offers =
+        forms.offers.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
+    scope.catalogue.datastreams = forms
+        .datastreams
         .compile(problems, |name, form, notes| form.compile(name, union.as_ref(), &scope, notes));
     scope.catalogue
 }
@@ -89,6 +98,8 @@ fn empty(forms: &Forms) -> Catalogue {
         audiences: BTreeMap::new(),
         destinations: BTreeMap::new(),
         dataflows: BTreeMap::new(),
+        datastreams: BTreeMap::new(),
+        offers: BTreeMap::new(),
     }
 }
 

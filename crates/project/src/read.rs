@@ -4,9 +4,13 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use domain::label::{Label, MarketingAction};
-use domain::name::{AudienceName, DatasetName, DestinationName, MergePolicyName, PartnerName, SchemaName};
+use domain::name::{
+    AudienceName, DatasetName, DatastreamName, DestinationName, MergePolicyName, OfferName, PartnerName,
+    SchemaName,
+};
 use domain::namespace::NamespaceCode;
 use domain::value::{FieldPath, Value};
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::problem::{Notes, Position};
@@ -138,10 +142,12 @@ macro_rules! parsed_from_text {
 parsed_from_text!(
     AudienceName,
     DatasetName,
+    DatastreamName,
     DestinationName,
     FieldPath,
     MergePolicyName,
     NamespaceCode,
+    OfferName,
     PartnerName,
     SchemaName,
 );
@@ -150,6 +156,22 @@ impl Read for Date {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Date> {
         let text = String::read(node, notes)?;
         text.parse().ok().or_else(|| unexpected(node, "a day such as 2027-12-31", notes))
+    }
+}
+
+impl Read for Timestamp {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Timestamp> {
+        let text = String::read(node, notes)?;
+        text.parse().ok().or_else(|| unexpected(node, "an instant such as 2027-12-31T00:00:00Z", notes))
+    }
+}
+
+impl Read for i32 {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<i32> {
+        match node.content {
+            Content::Integer(found) if i32::try_from(found).is_ok() => i32::try_from(found).ok(),
+            _ => unexpected(node, "a whole number", notes),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use domain::dataset::Dataset;
+use domain::dataset::{Dataset, FileSource};
 use domain::schema::{FieldType, Schema};
 use domain::value::FieldPath;
 
@@ -15,6 +15,12 @@ pub enum HeaderError {
     /// The file could not be read, which says nothing about the file.
     #[error("the file cannot be read")]
     Read(#[from] io::Error),
+    /// The dataset has no files.
+    #[error("dataset `{dataset}` holds events of a datastream: no file is read for it")]
+    NoFiles {
+        /// The dataset.
+        dataset: String,
+    },
     /// The file holds nothing.
     #[error("the file is empty: expected a header with the columns {}", list(.known))]
     Empty {
@@ -108,23 +114,27 @@ pub(crate) struct Header {
 }
 
 /// Every column that a file of a dataset may have.
-pub(crate) fn known(dataset: &Dataset) -> Vec<String> {
-    let source = &dataset.source;
+pub(crate) fn known(files: &FileSource) -> Vec<String> {
     let all: BTreeSet<&String> =
-        source.columns.keys().chain(&source.ignored_columns).chain(&source.row_time).collect();
+        files.columns.keys().chain(&files.ignored_columns).chain(&files.row_time).collect();
     all.into_iter().cloned().collect()
 }
 
 impl Header {
     /// Checks the names of a file's columns, and compiles the row's shape for them.
-    pub(crate) fn check(names: &[&str], dataset: &Dataset, schema: &Schema) -> Result<Header, HeaderError> {
-        let known = known(dataset);
+    pub(crate) fn check(
+        names: &[&str],
+        dataset: &Dataset,
+        files: &FileSource,
+        schema: &Schema,
+    ) -> Result<Header, HeaderError> {
+        let known = known(files);
         check_names(names, known)?;
         let present: BTreeMap<&str, usize> =
             names.iter().enumerate().map(|(index, name)| (*name, index)).collect();
-        let columns = &dataset.source.columns;
-        check_mapping(dataset, schema)?;
-        check_completeness(&present, dataset, schema)?;
+        let columns = &files.columns;
+        check_mapping(dataset, files, schema)?;
+        check_completeness(&present, dataset, files, schema)?;
         let filled = columns
             .iter()
             .filter_map(|(name, path)| Some((path, (*present.get(name.as_str())?, name.as_str()))))
@@ -134,11 +144,8 @@ impl Header {
             field: not_flat.field,
             kind: Box::new(not_flat.kind),
         })?;
-        let row_time = dataset
-            .source
-            .row_time
-            .as_ref()
-            .and_then(|name| Some((name.clone(), *present.get(name.as_str())?)));
+        let row_time =
+            files.row_time.as_ref().and_then(|name| Some((name.clone(), *present.get(name.as_str())?)));
         Ok(Header { width: names.len(), members, row_time })
     }
 }
@@ -163,14 +170,14 @@ fn check_names(names: &[&str], known: Vec<String>) -> Result<(), HeaderError> {
 }
 
 /// Holds for every dataset of a checked project.
-fn check_mapping(dataset: &Dataset, schema: &Schema) -> Result<(), HeaderError> {
+fn check_mapping(dataset: &Dataset, files: &FileSource, schema: &Schema) -> Result<(), HeaderError> {
     let fails = |reason: String| HeaderError::Mapping {
         dataset: dataset.name.to_string(),
         schema: schema.name.to_string(),
         reason,
     };
     let mut fields = BTreeMap::new();
-    for (column, path) in &dataset.source.columns {
+    for (column, path) in &files.columns {
         if schema.field(path).is_none() {
             return Err(fails(format!("column `{column}` is mapped to unknown field `{path}`")));
         }
@@ -184,11 +191,11 @@ fn check_mapping(dataset: &Dataset, schema: &Schema) -> Result<(), HeaderError> 
 fn check_completeness(
     present: &BTreeMap<&str, usize>,
     dataset: &Dataset,
+    files: &FileSource,
     schema: &Schema,
 ) -> Result<(), HeaderError> {
-    let column_of = |path: &FieldPath| {
-        dataset.source.columns.iter().find(|(_, field)| *field == path).map(|(column, _)| column)
-    };
+    let column_of =
+        |path: &FieldPath| files.columns.iter().find(|(_, field)| *field == path).map(|(column, _)| column);
     let is_absent = |column: &&String| !present.contains_key(column.as_str());
     if let Some((path, _)) = schema.identities().into_iter().find(|(_, identity)| identity.primary) {
         let Some(column) = column_of(&path) else {
@@ -202,13 +209,9 @@ fn check_completeness(
             return Err(HeaderError::MissingIdentity { column: column.clone() });
         }
     }
-    let required = dataset.source.columns.iter().filter(|(_, path)| is_always_required(schema, path));
-    let columns: Vec<String> = required
-        .map(|(column, _)| column)
-        .chain(&dataset.source.row_time)
-        .filter(is_absent)
-        .cloned()
-        .collect();
+    let required = files.columns.iter().filter(|(_, path)| is_always_required(schema, path));
+    let columns: Vec<String> =
+        required.map(|(column, _)| column).chain(&files.row_time).filter(is_absent).cloned().collect();
     if columns.is_empty() { Ok(()) } else { Err(HeaderError::MissingColumns { columns }) }
 }
 

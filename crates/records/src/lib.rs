@@ -6,7 +6,7 @@
 //!
 //! ```
 //! # use std::collections::{BTreeMap, BTreeSet};
-//! # use domain::dataset::{Dataset, Format, OnUnmatched, Retention, Source, WriteMode};
+//! # use domain::dataset::{Dataset, FileSource, Format, OnUnmatched, Retention, Source, WriteMode};
 //! # use domain::schema::{Class, Field, FieldType, IdentityDescriptor, Schema};
 //! # let mut email = Field::of(FieldType::String);
 //! # email.identity = Some(IdentityDescriptor { namespace: "Email".parse()?, primary: true });
@@ -19,14 +19,14 @@
 //! #     schema: "people".parse()?,
 //! #     partner: None,
 //! #     labels: BTreeSet::new(),
-//! #     source: Source {
+//! #     source: Source::Files(FileSource {
 //! #         prefix: "people/".into(),
 //! #         format: Format::Csv,
 //! #         columns: BTreeMap::from([("email".into(), "email".parse()?), ("age".into(), "age".parse()?)]),
 //! #         ignored_columns: BTreeSet::new(),
 //! #         row_time: None,
 //! #         file_time: None,
-//! #     },
+//! #     }),
 //! #     write_mode: WriteMode::Replace,
 //! #     on_unmatched: OnUnmatched::Create,
 //! #     error_threshold: 5.0,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use domain::dataset::{Dataset, Format};
+use domain::dataset::{Dataset, FileSource, Format};
 use domain::schema::Schema;
 use domain::value::Object;
 use jiff::Timestamp;
@@ -43,15 +43,23 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// Where the source fails, or where the file's beginning shows that no row can be read from it.
     pub fn new(source: R, dataset: &Dataset, schema: &Schema) -> Result<Reader<R>, HeaderError> {
-        match dataset.source.format {
-            Format::Csv => Reader::csv(source, dataset, schema),
+        let Some(files) = dataset.files() else {
+            return Err(HeaderError::NoFiles { dataset: dataset.name.to_string() });
+        };
+        match files.format {
+            Format::Csv => Reader::csv(source, dataset, files, schema),
         }
     }
 
-    fn csv(source: R, dataset: &Dataset, schema: &Schema) -> Result<Reader<R>, HeaderError> {
+    fn csv(
+        source: R,
+        dataset: &Dataset,
+        files: &FileSource,
+        schema: &Schema,
+    ) -> Result<Reader<R>, HeaderError> {
         let mut records = Records::new(source);
         pass_byte_order_mark(&mut records)?;
-        let known = || known(dataset);
+        let known = || known(files);
         let header = match records.next()? {
             None => return Err(HeaderError::Empty { known: known() }),
             Some((_, Ok(cells))) => {
@@ -59,7 +67,7 @@ impl<R: Read> Reader<R> {
                     .map_err(|_| HeaderError::NotUtf8 { found: "bytes of another encoding in line 1" })?;
                 let cell = |index| cells.range(index).and_then(|range| text.get(range)).map(str::trim);
                 let names: Vec<&str> = (0..cells.len()).map(|index| cell(index).unwrap_or("")).collect();
-                Header::check(&names, dataset, schema)?
+                Header::check(&names, dataset, files, schema)?
             }
             Some((_, Err(Broken::OpenQuote))) => {
                 return Err(HeaderError::Corrupt { found: "a quote that is never closed", known: known() });

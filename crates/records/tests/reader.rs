@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
-use domain::dataset::{Dataset, Format, OnUnmatched, Retention, Source, WriteMode};
+use domain::dataset::{Dataset, FileSource, Format, OnUnmatched, Retention, Source, WriteMode};
 use domain::schema::{Class, Field, FieldType, Fields, IdentityDescriptor, Schema};
 use domain::value::{Object, Value};
 use proptest::prelude::*;
@@ -58,14 +58,14 @@ fn dataset() -> Dataset {
         schema: "people".parse().unwrap(),
         partner: None,
         labels: BTreeSet::new(),
-        source: Source {
+        source: Source::Files(FileSource {
             prefix: "people/".into(),
             format: Format::Csv,
             columns: columns.map(|(column, path)| (column.to_owned(), path.parse().unwrap())).into(),
             ignored_columns: BTreeSet::from(["ignored".to_owned()]),
             row_time: None,
             file_time: None,
-        },
+        }),
         write_mode: WriteMode::Replace,
         on_unmatched: OnUnmatched::Create,
         error_threshold: 5.0,
@@ -263,7 +263,8 @@ fn a_row_without_primary_identity_is_set_aside() {
 #[test]
 fn rows_have_the_time_of_their_column() {
     let mut dataset = dataset();
-    dataset.source.row_time = Some("at".to_owned());
+    let Source::Files(files) = &mut dataset.source else { unreachable!("it is a dataset of files") };
+    files.row_time = Some("at".to_owned());
     let file =
         "mail,country,at\na@example.com,DE,2026-01-31T00:00:00Z\nb@example.com,DE,\nc@example.com,DE,noon\n";
     let rows: Vec<Outcome> =

@@ -8,9 +8,9 @@ use domain::membership::Finding;
 use domain::merge::MergePolicy;
 use domain::name::{AudienceName, MergePolicyName};
 use domain::profile::{Merged, Profile};
-use domain::schema::{Fields, union};
+use domain::schema::{Class, Fields, union};
 use jiff::Timestamp;
-use pql::{Context, Predicate};
+use pql::{Context, Predicate, Schemas};
 
 /// The audiences of a catalogue that are evaluated on schedule, each after those that it refers to.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl<'a> Audiences<'a> {
     /// The first audience that is no expression over the catalogue's fields, or that refers to itself.
     pub fn compile(catalogue: &'a Catalogue) -> Result<Audiences<'a>, NoPredicate> {
         // Schemas that are at odds have no union; an audience that reads one of their fields says so itself.
-        let fields = union(catalogue.schemas.values()).unwrap_or_default();
+        let fields = union(catalogue.schemas.values(), Class::Profile).unwrap_or_default();
         let compiled = in_order(catalogue)?
             .into_iter()
             .filter(|audience| audience.evaluation == Evaluation::Batch)
@@ -71,7 +71,8 @@ impl<'a> Audiences<'a> {
                 views.entry(&policy.name).or_insert_with(|| profile.merged(self.catalogue, policy, now));
             let is_member =
                 |id: &str| findings.iter().any(|(name, finding)| name.as_str() == id && finding.member);
-            let context = Context { attributes: &view.attributes, audiences: &is_member, now: started };
+            let context =
+                Context { attributes: &view.attributes, events: &[], audiences: &is_member, now: started };
             let member = is_somebody && audience.predicate.evaluate(&context);
             let finding = Finding { member, definition: audience.definition.clone() };
             findings.insert(audience.name.clone(), finding);
@@ -91,7 +92,7 @@ impl<'a> Compiled<'a> {
         let merge_policy = catalogue.merge_policies.get(policy);
         let checked = pql::parse(&audience.expression)
             .map_err(|error| vec![error])
-            .and_then(|expression| expression.check(fields))
+            .and_then(|expression| expression.check(&Schemas { profile: fields, events: &Fields::new() }))
             .map_err(|errors| refuse(first(&errors)))?;
         Ok(Compiled {
             name: &audience.name,
@@ -138,13 +139,13 @@ fn in_order(catalogue: &Catalogue) -> Result<Vec<&Audience>, NoPredicate> {
 mod tests {
     use super::*;
     use domain::catalogue::FORMAT;
-    use domain::dataset::{Dataset, Format, OnUnmatched, Source, WriteMode};
+    use domain::dataset::{Dataset, FileSource, Format, OnUnmatched, Source, WriteMode};
     use domain::fragment::{OrderToken, Record, WriteRules, decide};
     use domain::graph::Graph;
     use domain::identity::Keyring;
     use domain::merge::AttributeMerge;
     use domain::namespace::Namespace;
-    use domain::schema::{Class, Field, FieldType, Schema};
+    use domain::schema::{Field, FieldType, Schema};
     use domain::value::{Object, Value};
 
     fn audience(name: &str, expression: &str, refers_to: &[&str]) -> Audience {
@@ -174,14 +175,14 @@ mod tests {
             schema: schema.name.clone(),
             partner: None,
             labels: BTreeSet::new(),
-            source: Source {
+            source: Source::Files(FileSource {
                 prefix: "crm/".to_owned(),
                 format: Format::Csv,
                 columns: BTreeMap::new(),
                 ignored_columns: BTreeSet::new(),
                 row_time: None,
                 file_time: None,
-            },
+            }),
             write_mode: WriteMode::Replace,
             on_unmatched: OnUnmatched::Create,
             error_threshold: 0.0,
@@ -204,6 +205,8 @@ mod tests {
             audiences: audiences.into_iter().map(|each| (each.name.clone(), each)).collect(),
             destinations: BTreeMap::new(),
             dataflows: BTreeMap::new(),
+            datastreams: BTreeMap::new(),
+            offers: BTreeMap::new(),
         }
     }
 

@@ -231,7 +231,9 @@ fn percent(part: u64, whole: u64) -> f64 {
 /// The time that a batch's rows stand for: as the object's name tells it where the dataset says how, else when the
 /// object arrived.
 fn batch_time(dataset: &Dataset, key: &str, arrived: Timestamp) -> Result<Timestamp, String> {
-    let Some(pattern) = &dataset.source.file_time else { return Ok(arrived) };
+    let Some(pattern) = dataset.files().and_then(|files| files.file_time.as_ref()) else {
+        return Ok(arrived);
+    };
     let name = key.rsplit('/').next().unwrap_or(key);
     let refuse = || format!("the object's name does not tell its time: expected a name like `{pattern}`");
     let parsed = strtime::parse(pattern, name).map_err(|_| refuse())?;

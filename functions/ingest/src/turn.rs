@@ -25,9 +25,8 @@ impl Ingest {
             .datasets
             .get(dataset)
             .ok_or_else(|| format!("dataset `{dataset}` is not in the catalogue any more"))?
-            .source
-            .row_time
-            .is_some();
+            .files()
+            .is_some_and(|files| files.row_time.is_some());
         if !has_row_times {
             match ledger.acquire(dataset, Watermark { time: batch.time, batch: number }).await? {
                 Lease::Held => {}

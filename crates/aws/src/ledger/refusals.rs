@@ -43,7 +43,7 @@ impl Ledger {
             record.during,
             digest.get(..16).unwrap_or_default()
         );
-        self.put_new(item(keys::dataflow(&record.refusal.dataflow), sk, record)?).await?;
+        self.put_new(item(keys::activation(&record.refusal.activation), sk, record)?).await?;
         Ok(())
     }
 

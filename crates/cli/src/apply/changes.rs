@@ -34,6 +34,8 @@ pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Chan
         "audiences" = audiences;
         "destinations" = destinations;
         "dataflows" = dataflows;
+        "datastreams" = datastreams;
+        "offers" = offers;
     };
     changes.retain(|change| *change != Change { kind: change.kind, ..Change::default() });
     changes

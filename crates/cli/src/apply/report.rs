@@ -5,7 +5,8 @@ use anyhow::Result;
 use aws::InForce;
 use domain::catalogue::{Catalogue, CatalogueHash};
 use domain::dataflow::State;
-use domain::name::{AudienceName, DataflowName, DestinationName};
+use domain::edge::offer::Offer;
+use domain::name::{AudienceName, DataflowName, DestinationName, OfferName};
 use domain::refusal::Refusal;
 use project::Problem;
 use serde::Serialize;
@@ -50,6 +51,7 @@ struct Document<'a> {
     catalogue: &'a CatalogueHash,
     changes: Vec<Change>,
     dataflows: Vec<Flow<'a>>,
+    offers: Vec<Shown<'a>>,
     withdrawn: &'a [DataflowName],
     warnings: &'a [Problem],
 }
@@ -64,9 +66,18 @@ struct Flow<'a> {
     refusals: &'a [Refusal],
 }
 
-/// Why dataflows of a catalogue are blocked.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    name: &'a OfferName,
+    scope: &'a str,
+    state: &'static str,
+    refusals: &'a [Refusal],
+}
+
+/// Why dataflows and offers of a catalogue are blocked.
 pub(crate) fn refusals(catalogue: &Catalogue) -> impl Iterator<Item = &Refusal> {
-    catalogue.dataflows.values().flat_map(|dataflow| refusals_of(&dataflow.state))
+    let dataflows = catalogue.dataflows.values().flat_map(|dataflow| refusals_of(&dataflow.state));
+    dataflows.chain(catalogue.offers.values().flat_map(|offer| &offer.refusals))
 }
 
 fn refusals_of(state: &State) -> &[Refusal] {
@@ -106,6 +117,7 @@ impl Report<'_> {
             catalogue: self.hash,
             changes: self.changes(),
             dataflows: self.dataflows(),
+            offers: self.offers(),
             withdrawn: &self.withdrawn,
             warnings: self.warnings,
         }
@@ -122,6 +134,9 @@ impl Report<'_> {
             text.push_str(&format!("everything is withdrawn that was sent through {names}: gone for good\n"));
         }
         text.push_str(&format!("\n{}\n", self.table()));
+        if !self.catalogue.offers.is_empty() {
+            text.push_str(&format!("{}\n", self.offers_table()));
+        }
         for refusal in refusals(self.catalogue) {
             text.push_str(&format!("{}\n", refusal::tree(refusal)));
         }
@@ -150,6 +165,27 @@ impl Report<'_> {
                 refusals: refusals_of(&dataflow.state),
             })
             .collect()
+    }
+
+    fn offers(&self) -> Vec<Shown<'_>> {
+        let shown = |offer: &'_ Offer| if offer.refusals.is_empty() { "active" } else { "blocked" };
+        let offers = self.catalogue.offers.values();
+        offers
+            .map(|offer| Shown {
+                name: &offer.name,
+                scope: &offer.scope,
+                state: shown(offer),
+                refusals: &offer.refusals,
+            })
+            .collect()
+    }
+
+    fn offers_table(&self) -> Table {
+        let mut table = Table::of(["offer", "scope", "state"]);
+        for offer in self.offers() {
+            table.row([offer.name.into(), offer.scope.into(), offer.state.into()]);
+        }
+        table
     }
 
     fn table(&self) -> Table {

@@ -6,10 +6,10 @@ use anyhow::{Result, anyhow};
 use domain::catalogue::Catalogue;
 use domain::merge::AttributeMerge;
 use domain::name::{AudienceName, DatasetName};
-use domain::schema::union;
+use domain::schema::{Class, Fields, union};
 use domain::value::{self, Object};
 use jiff::Timestamp;
-use pql::{Context, Predicate};
+use pql::{Context, Predicate, Schemas};
 
 /// What one dataset says of a person.
 pub(crate) type Part<'a> = (&'a DatasetName, &'a Object);
@@ -22,11 +22,12 @@ pub(crate) struct Audiences<'a> {
 
 impl<'a> Audiences<'a> {
     pub(crate) fn of(catalogue: &'a Catalogue) -> Result<Audiences<'a>> {
-        let fields = union(catalogue.schemas.values())
+        let fields = union(catalogue.schemas.values(), Class::Profile)
             .map_err(|_| anyhow!("the schemas of the project have no union"))?;
+        let schemas = Schemas { profile: &fields, events: &Fields::new() };
         let mut audiences = BTreeMap::new();
         for (name, audience) in &catalogue.audiences {
-            let checked = pql::parse(&audience.expression)?.check(&fields);
+            let checked = pql::parse(&audience.expression)?.check(&schemas);
             let checked = checked.map_err(|_| anyhow!("audience `{name}` does not fit the schemas"))?;
             let newest = &AttributeMerge::TimestampOrdered;
             let policy = catalogue.merge_policies.get(&audience.merge_policy);
@@ -63,6 +64,7 @@ impl<'a> Audiences<'a> {
         let audiences = |other: &str| self.has_member(other, parts);
         predicate.evaluate(&Context {
             attributes: &merged(parts, merge),
+            events: &[],
             audiences: &audiences,
             now: self.now,
         })

@@ -46,7 +46,9 @@ impl<'a> Maker<'a> {
         dataset: &'a Dataset,
         schema: &'a Schema,
     ) -> Result<Maker<'a>> {
-        let source = &dataset.source;
+        let source = dataset.files().with_context(|| {
+            format!("dataset `{}` holds a datastream's events: only files are generated", dataset.name)
+        })?;
         let mut columns = Vec::new();
         for (name, path) in &source.columns {
             let field = schema.field(path).context("a dataset's columns fill fields of its schema")?;

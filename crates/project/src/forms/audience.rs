@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::audience::{Audience, DefinitionHash, Evaluation};
 use domain::name::{AudienceName, MergePolicyName};
-use domain::schema::Fields;
+use pql::Schemas;
 
 use crate::problem::{Notes, Position, Problem};
 use crate::read::{At, Members, Read, word};
@@ -44,11 +44,16 @@ impl Read for AudienceForm {
 
 impl Read for Evaluation {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Evaluation> {
-        word(node, &[("batch", Evaluation::Batch)], notes)
+        word(node, &[("batch", Evaluation::Batch), ("edge", Evaluation::Edge)], notes)
     }
 }
 
 impl AudienceForm {
+    /// When the audience is evaluated.
+    pub(crate) fn evaluation(&self) -> Evaluation {
+        self.evaluation
+    }
+
     /// Where the expression begins.
     pub(crate) fn place(&self) -> Position {
         self.expression.at
@@ -58,7 +63,7 @@ impl AudienceForm {
     pub(crate) fn compile(
         &self,
         name: &AudienceName,
-        union: Option<&Fields>,
+        schemas: Option<Schemas<'_>>,
         scope: &Scope<'_>,
         notes: &mut Notes<'_>,
     ) -> Option<Audience> {
@@ -70,7 +75,20 @@ impl AudienceForm {
             notes.note(at, error.message, error.help);
         };
         let parsed = pql::parse(expression).map_err(&mut refuse).ok()?;
-        let checked = parsed.check(union?).map_err(|errors| errors.into_iter().for_each(&mut refuse)).ok()?;
+        let checked =
+            parsed.check(&schemas?).map_err(|errors| errors.into_iter().for_each(&mut refuse)).ok()?;
+        match self.evaluation {
+            Evaluation::Batch if checked.reads_events() => {
+                let help =
+                    "give it `evaluation: edge`: batch audiences refer to it with `inSegment`".to_owned();
+                notes.note(self.expression.at, "batch audiences do not look at events yet", help);
+            }
+            Evaluation::Edge => {
+                let reasons = checked.edge_eligibility().err().unwrap_or_default();
+                reasons.iter().cloned().for_each(&mut refuse);
+            }
+            Evaluation::Batch => {}
+        }
         let refers_to = self.compile_references(checked.audiences(), scope, notes);
         Some(Audience {
             name: name.clone(),

@@ -123,7 +123,7 @@ impl SourceForm {
     }
 }
 
-fn check_field(At { value: path, at }: &At<FieldPath>, union: &Fields, notes: &mut Notes<'_>) {
+pub(crate) fn check_field(At { value: path, at }: &At<FieldPath>, union: &Fields, notes: &mut Notes<'_>) {
     match schema::field(union, path).map(|field| &field.kind) {
         None => {
             let help = instead_of(path.as_str(), schema::leaves(union).iter().map(|(leaf, _)| leaf));

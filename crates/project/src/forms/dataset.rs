@@ -1,10 +1,12 @@
 //! `datasets/<name>.yaml`: where a kind of rows comes from, and how they are written to profiles.
 
-use domain::dataset::{Dataset, Format, OnUnmatched, Retention, Source, WriteMode};
+use domain::dataset::{
+    Dataset, DatastreamSource, FileSource, Format, OnUnmatched, Retention, Source, WriteMode,
+};
 use domain::label::Label;
-use domain::name::{DatasetName, PartnerName, SchemaName};
+use domain::name::{DatasetName, DatastreamName, PartnerName, SchemaName};
 use domain::namespace::NamespaceType;
-use domain::schema::{FieldType, Schema};
+use domain::schema::{Class, FieldType, Schema};
 use domain::value::FieldPath;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::BrokenDownTime;
@@ -12,9 +14,12 @@ use jiff::fmt::strtime::BrokenDownTime;
 use crate::problem::Notes;
 use crate::read::{At, Entries, Members, Read, word};
 use crate::suggest::instead_of;
-use crate::yaml::Node;
+use crate::yaml::{Content, Node};
 
 use super::Scope;
+
+/// The namespace of the edge's visitors.
+const ECID: &str = "ECID";
 
 /// The error threshold where a dataset states none, in percent.
 const ERROR_THRESHOLD: f64 = 5.0;
@@ -34,7 +39,19 @@ pub(crate) struct DatasetForm {
     retention: Retention,
 }
 
-struct SourceForm {
+enum SourceForm {
+    Files(FilesForm),
+    Datastream(DatastreamForm),
+}
+
+/// A datastream as a source: the events themselves, or what of them tells of their visitors.
+struct DatastreamForm {
+    datastream: At<DatastreamName>,
+    /// What each field of the event's `xdm` fills.
+    fields: At<Entries<FieldPath, At<FieldPath>>>,
+}
+
+struct FilesForm {
     prefix: At<String>,
     format: Format,
     columns: At<Entries<String, At<FieldPath>>>,
@@ -51,11 +68,16 @@ impl Read for DatasetForm {
         let partner = members.optional("partner", notes);
         let labels = members.optional("labels", notes);
         let source = members.required("source", notes);
-        let write_mode = members.required("write_mode", notes);
+        let write_mode = members.optional("write_mode", notes);
         let on_unmatched = members.optional("on_unmatched", notes);
         let error_threshold = members.optional::<At<f64>>("error_threshold", notes);
         let retention = members.optional("retention", notes);
         members.finish(notes);
+        let (source, write_mode) = (source?, write_mode?);
+        if let (SourceForm::Files(files), None) = (&source, write_mode) {
+            let help = "add `write_mode: replace` or `write_mode: upsert`".to_owned();
+            notes.note(files.prefix.at, "`write_mode` is missing", help);
+        }
         let error_threshold = error_threshold?;
         if let Some(At { value, at }) =
             error_threshold.as_ref().filter(|share| !(0.0..=100.0).contains(&share.value))
@@ -71,8 +93,8 @@ impl Read for DatasetForm {
             schema: schema?,
             partner: partner?,
             labels: labels?.unwrap_or_default(),
-            source: source?,
-            write_mode: write_mode?,
+            source,
+            write_mode: write_mode.unwrap_or(WriteMode::Upsert),
             on_unmatched: on_unmatched?,
             error_threshold: error_threshold.map(|share| share.value),
             retention: retention?.unwrap_or_default(),
@@ -117,6 +139,31 @@ impl Read for Retention {
 
 impl Read for SourceForm {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<SourceForm> {
+        let is_datastream = match &node.content {
+            Content::Map(entries) => entries.iter().any(|(key, _)| key.text == "datastream"),
+            _ => false,
+        };
+        if is_datastream {
+            DatastreamForm::read(node, notes).map(SourceForm::Datastream)
+        } else {
+            FilesForm::read(node, notes).map(SourceForm::Files)
+        }
+    }
+}
+
+impl Read for DatastreamForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<DatastreamForm> {
+        let mut members = Members::of(node, notes)?;
+        let datastream = members.required("datastream", notes);
+        let fields = members.optional::<At<Entries<_, _>>>("fields", notes);
+        members.finish(notes);
+        let fields = fields?.unwrap_or(At { value: Entries::new(), at: node.at });
+        Some(DatastreamForm { datastream: datastream?, fields })
+    }
+}
+
+impl Read for FilesForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<FilesForm> {
         let mut members = Members::of(node, notes)?;
         let prefix = members.required("prefix", notes);
         let format = members.required("format", notes);
@@ -125,7 +172,7 @@ impl Read for SourceForm {
         let row_time = members.optional("row_time", notes);
         let file_time = members.optional("file_time", notes);
         members.finish(notes);
-        let form = SourceForm {
+        let form = FilesForm {
             prefix: prefix?,
             format: format?,
             columns: columns?,
@@ -139,6 +186,101 @@ impl Read for SourceForm {
 }
 
 impl SourceForm {
+    fn compile(&self) -> Source {
+        match self {
+            SourceForm::Files(files) => Source::Files(files.compile()),
+            SourceForm::Datastream(form) => {
+                let fields = form.fields.value.iter();
+                Source::Datastream(DatastreamSource {
+                    datastream: form.datastream.value.clone(),
+                    fields: fields.map(|(from, to)| (from.value.clone(), to.value.clone())).collect(),
+                })
+            }
+        }
+    }
+
+    /// Holds the source against the rest of the project.
+    fn check(
+        &self,
+        dataset: &DatasetName,
+        schema: Option<&Schema>,
+        scope: &Scope<'_>,
+        notes: &mut Notes<'_>,
+    ) {
+        match self {
+            SourceForm::Files(files) => {
+                files.check_prefix(dataset, scope, notes);
+                if let Some(schema) = schema {
+                    files.check_columns(schema, notes);
+                }
+            }
+            SourceForm::Datastream(form) => {
+                scope.forms.datastreams.look_up(&form.datastream, notes);
+                if let Some(schema) = schema {
+                    form.check_fields(schema, notes);
+                }
+            }
+        }
+    }
+}
+
+impl DatastreamForm {
+    /// Holds what is mapped against the schema: events as they come have the class of events, and what tells of a
+    /// visitor is a profile's, whose primary identity is the visitor's ECID.
+    fn check_fields(&self, schema: &Schema, notes: &mut Notes<'_>) {
+        let maps = !self.fields.value.is_empty();
+        if maps != (schema.class == Class::Profile) {
+            let message = if maps {
+                format!(
+                    "schema `{}` is one of events: what is mapped from events fills a profile",
+                    schema.name
+                )
+            } else {
+                format!(
+                    "schema `{}` is one of profiles: a datastream's events as they come are none",
+                    schema.name
+                )
+            };
+            let help =
+                "map fields with `fields: {_partner.mover: mover}` to fill a schema of class `profile`";
+            notes.note(self.datastream.at, message, help.to_owned());
+            return;
+        }
+        if !maps {
+            return;
+        }
+        let primary = schema.identities().into_iter().find(|(_, identity)| identity.primary);
+        if let Some((path, identity)) = &primary
+            && identity.namespace.as_str() != ECID
+        {
+            let message = format!(
+                "the primary identity of schema `{}`, field `{path}`, is of namespace `{}`: an event tells of the holder of an `{ECID}`",
+                schema.name, identity.namespace
+            );
+            notes.note(self.datastream.at, message, None);
+        }
+        for (_, At { value: path, at }) in &self.fields.value {
+            match schema.field(path).map(|field| &field.kind) {
+                None => {
+                    let known = schema.leaves();
+                    let message = format!("`{path}` is no field of schema `{}`", schema.name);
+                    notes.note(*at, message, instead_of(path.as_str(), known.iter().map(|(leaf, _)| leaf)));
+                }
+                Some(_) if primary.as_ref().is_some_and(|(primary, _)| primary == path) => {
+                    let message = format!("`{path}` is filled with the visitor's {ECID}, by the edge itself");
+                    notes.note(*at, message, "take the line out".to_owned());
+                }
+                Some(kind @ FieldType::Object(_)) => {
+                    let message = format!("`{path}` is of type {kind}: only single fields are mapped");
+                    notes.note(*at, message, "name a field below it".to_owned());
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl FilesForm {
     fn check(&self, notes: &mut Notes<'_>) {
         let prefix = &self.prefix.value;
         if prefix.starts_with('/') || !prefix.ends_with('/') {
@@ -198,15 +340,38 @@ impl SourceForm {
         }
     }
 
-    fn compile(&self) -> Source {
+    fn compile(&self) -> FileSource {
         let columns = self.columns.value.iter();
-        Source {
+        FileSource {
             prefix: self.prefix.value.clone(),
             format: self.format,
             columns: columns.map(|(column, field)| (column.value.clone(), field.value.clone())).collect(),
             ignored_columns: self.ignored_columns.iter().map(|column| column.value.clone()).collect(),
             row_time: self.row_time.as_ref().map(|column| column.value.clone()),
             file_time: self.file_time.as_ref().map(|pattern| pattern.value.clone()),
+        }
+    }
+}
+
+impl FilesForm {
+    /// An object belongs to one dataset: no prefix begins with another.
+    fn check_prefix(&self, name: &DatasetName, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let mine = &self.prefix;
+        for (other, part) in &scope.forms.datasets.parts {
+            let Some(SourceForm::Files(theirs)) = part.form.as_ref().map(|form| &form.source) else {
+                continue;
+            };
+            let theirs = &theirs.prefix.value;
+            if other != name
+                && mine.value.starts_with(theirs.as_str())
+                && (mine.value != *theirs || other < name)
+            {
+                let message = format!(
+                    "prefix `{}` lies within prefix `{theirs}` of dataset `{other}`: an object would belong to both",
+                    mine.value
+                );
+                notes.note(mine.at, message, None);
+            }
         }
     }
 }
@@ -230,14 +395,13 @@ impl DatasetForm {
         notes: &mut Notes<'_>,
     ) -> Option<Dataset> {
         scope.forms.check_labels(&self.labels, notes);
-        self.check_prefix(name, scope, notes);
         if let Some(partner) = &self.partner {
             scope.forms.partners.look_up(partner, notes);
         }
-        if scope.forms.schemas.look_up(&self.schema, notes).is_some()
-            && let Some(schema) = scope.catalogue.schemas.get(&self.schema.value)
-        {
-            self.source.check_columns(schema, notes);
+        let schema = scope.forms.schemas.look_up(&self.schema, notes);
+        let schema = schema.and_then(|_| scope.catalogue.schemas.get(&self.schema.value));
+        self.source.check(name, schema, scope, notes);
+        if let Some(schema) = schema {
             self.check_partner(schema, scope, notes);
         }
         // Who a customer is, is the company's own to say.
@@ -269,24 +433,6 @@ impl DatasetForm {
                     schema.name, identity.namespace, name.value, partner.namespace
                 );
                 notes.note(name.at, message, None);
-            }
-        }
-    }
-
-    /// An object belongs to one dataset: no prefix begins with another.
-    fn check_prefix(&self, name: &DatasetName, scope: &Scope<'_>, notes: &mut Notes<'_>) {
-        let mine = &self.source.prefix;
-        for (other, part) in &scope.forms.datasets.parts {
-            let Some(theirs) = part.form.as_ref().map(|form| &form.source.prefix.value) else { continue };
-            if other != name
-                && mine.value.starts_with(theirs.as_str())
-                && (mine.value != *theirs || other < name)
-            {
-                let message = format!(
-                    "prefix `{}` lies within prefix `{theirs}` of dataset `{other}`: an object would belong to both",
-                    mine.value
-                );
-                notes.note(mine.at, message, None);
             }
         }
     }

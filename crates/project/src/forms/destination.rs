@@ -98,6 +98,6 @@ impl DestinationForm {
     }
 }
 
-fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     name.len() <= 128 && name.chars().all(|each| each.is_ascii_alphanumeric() || "-_/".contains(each))
 }

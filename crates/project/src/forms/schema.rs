@@ -57,7 +57,8 @@ impl Read for SchemaForm {
 
 impl Read for Class {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Class> {
-        word(node, &[("profile", Class::Profile)], notes)
+        let words = [("profile", Class::Profile), ("experience_event", Class::ExperienceEvent)];
+        word(node, &words, notes)
     }
 }
 
@@ -170,6 +171,10 @@ fn tree(fields: impl Iterator<Item = (At<FieldPath>, Field)>, notes: &mut Notes<
 
 impl SchemaForm {
     fn check(&self, notes: &mut Notes<'_>) {
+        if self.class == Class::ExperienceEvent {
+            self.check_event(notes);
+            return;
+        }
         let mut primaries = self.fields.iter().filter(|(_, field)| field.is_primary());
         if primaries.next().is_none() {
             let help = "mark one field with `identity: {namespace: ..., primary: true}`".to_owned();
@@ -178,6 +183,16 @@ impl SchemaForm {
         for (path, _) in primaries {
             let message = format!("field `{}` is a second primary identity: a schema has one", path.value);
             notes.note(path.at, message, None);
+        }
+    }
+
+    /// An event is its visitor's: who that is, is the edge's to say, from the request and not from a field.
+    fn check_event(&self, notes: &mut Notes<'_>) {
+        for (_, field) in &self.fields {
+            if let Some(identity) = &field.identity {
+                let help = "take the identity to the schema of a dataset that maps the field".to_owned();
+                notes.note(identity.at, "a field of an event is no identity", help);
+            }
         }
     }
 
@@ -268,7 +283,9 @@ impl IdentityForm {
     fn check(&self, class: Class, scope: &Scope<'_>, notes: &mut Notes<'_>) {
         let kind = scope.forms.namespace_type(&scope.catalogue.namespaces, &self.namespace, notes);
         let Some(kind) = kind.filter(|kind| self.primary && !kind.links_people()) else { return };
-        let Class::Profile = class;
+        if class != Class::Profile {
+            return;
+        }
         let what = if kind == NamespaceType::PartnerId { "a partner's IDs" } else { "IDs of no person" };
         let message = format!(
             "namespace `{}` holds {what}, which are no primary identity of class `profile`",
@@ -290,13 +307,14 @@ fn fits(kind: &FieldType, value: &Value) -> bool {
     )
 }
 
-/// The union schema, if every schema is sound and no two of them disagree. Where they do is noted.
+/// The union schema of a class, if every schema is sound and no two of them disagree. Where they do is noted.
 pub(crate) fn union(
     forms: &Forms,
     schemas: &BTreeMap<SchemaName, Schema>,
+    class: Class,
     problems: &mut Vec<Problem>,
 ) -> Option<Fields> {
-    let conflicts = match schema::union(schemas.values()) {
+    let conflicts = match schema::union(schemas.values(), class) {
         Ok(fields) => return (schemas.len() == forms.schemas.parts.len()).then_some(fields),
         Err(conflicts) => conflicts,
     };

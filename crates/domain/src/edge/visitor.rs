@@ -1,0 +1,249 @@
+//! Visitors: what is remembered of whoever holds an ECID.
+//!
+//! A visitor has a partition of its own, by the key of its ECID, and never merges with anything: linking writes copies
+//! to the person's profile. One read and one write serve a request.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::edge::consent::Consent;
+use crate::edge::signal::Signal;
+use crate::identity::{Identity, ProfileId};
+use crate::membership::Memberships;
+use crate::name::{AudienceName, DatasetName, DatastreamName, OfferName};
+use crate::value::Object;
+
+/// How far back edge audiences see events (the documents' 24 hours).
+pub const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// The most events that are remembered of a visitor, the newest.
+pub const MOST_EVENTS: usize = 50;
+
+/// The most requests whose repetition is noticed, the newest.
+pub const MOST_REQUESTS: usize = 20;
+
+/// How long a visitor is remembered after the last change (the documents keep edge profiles 14 days).
+pub const VISITOR_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// The most displays that are remembered of an offer, the newest: no cap counts more.
+const MOST_DISPLAYS: usize = 100;
+
+/// What the edge remembers of a visitor. The default is a visitor of whom nothing is remembered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Visitor {
+    /// The ECID, 38 digits.
+    #[serde(default)]
+    pub ecid: String,
+    /// The datastream of the last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datastream: Option<DatastreamName>,
+    /// When the last change was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
+    /// The edge audiences that the visitor is in.
+    #[serde(default)]
+    pub memberships: Memberships,
+    /// What partners' scripts said, by dataset: the newest word of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signals: BTreeMap<DatasetName, Signal>,
+    /// The recent events, oldest first: of each the fields that audiences read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<RecentEvent>,
+    /// When offers were displayed, oldest first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown: BTreeMap<OfferName, Vec<Timestamp>>,
+    /// How often offers were displayed and clicked in all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notified: BTreeMap<OfferName, Notified>,
+    /// The last requests, oldest first: one that comes again counts once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<String>,
+    /// What the visitor allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// Who logged in last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
+}
+
+/// An event that audiences look back at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecentEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Those of its fields that audiences read.
+    pub fields: Object,
+}
+
+/// How often an offer was displayed and clicked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notified {
+    /// Displays.
+    pub displayed: u64,
+    /// Clicks.
+    pub interacted: u64,
+}
+
+/// What a page reports of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notification {
+    /// It was displayed.
+    Display,
+    /// It was clicked.
+    Interact,
+}
+
+/// Who logged in, as a signed token proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The identities that the token named.
+    pub identities: BTreeSet<Identity>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What linking knows of a visitor; the edge reads it and never writes it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct VisitorLink {
+    /// The profile that holds what the visitor left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileId>,
+    /// The audiences that the profile was in when it was linked, besides the edge's own: what offers and edge
+    /// audiences may refer to.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub audiences: BTreeSet<AudienceName>,
+    /// What of the notifications is counted already.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted: BTreeMap<OfferName, Notified>,
+}
+
+impl Visitor {
+    /// Whether nothing is remembered that would need an item of its own.
+    pub fn is_blank(&self) -> bool {
+        self.memberships.audiences.is_empty()
+            && self.signals.is_empty()
+            && self.events.is_empty()
+            && self.notified.is_empty()
+            && self.consent.is_none()
+            && self.login.is_none()
+    }
+
+    /// Whether a request came before.
+    pub fn knows_request(&self, request: &str) -> bool {
+        self.requests.iter().any(|known| known == request)
+    }
+
+    /// Notes a request, so that its repetition is noticed.
+    pub fn note_request(&mut self, request: &str) {
+        self.requests.push(request.to_owned());
+        keep_newest(&mut self.requests, MOST_REQUESTS);
+    }
+
+    /// Remembers an event in its place, and forgets those that are too old or too many.
+    pub fn remember(&mut self, event: RecentEvent, now: Timestamp) {
+        let place = self.events.partition_point(|known| known.at <= event.at);
+        self.events.insert(place, event);
+        self.forget_old_events(now);
+    }
+
+    /// Forgets events that no audience looks back at any more.
+    pub fn forget_old_events(&mut self, now: Timestamp) {
+        self.events.retain(|event| now.duration_since(event.at) <= EVENTS_KEPT);
+        keep_newest(&mut self.events, MOST_EVENTS);
+    }
+
+    /// Counts what a page reports of an offer.
+    pub fn notify(&mut self, offer: &OfferName, notification: Notification, now: Timestamp) {
+        let notified = self.notified.entry(offer.clone()).or_default();
+        match notification {
+            Notification::Display => {
+                notified.displayed = notified.displayed.saturating_add(1);
+                let shown = self.shown.entry(offer.clone()).or_default();
+                shown.push(now);
+                keep_newest(shown, MOST_DISPLAYS);
+            }
+            Notification::Interact => notified.interacted = notified.interacted.saturating_add(1),
+        }
+    }
+
+    /// The visitor who refused collection: nothing but that word is kept, and the link, which withdraws the rest.
+    pub fn without_consent(&self, consent: Consent) -> Visitor {
+        Visitor { ecid: self.ecid.clone(), consent: Some(consent), ..Visitor::default() }
+    }
+
+    /// The attributes that partners' scripts supplied, of several for one field the newest.
+    pub fn attributes(&self) -> Object {
+        let mut signals: Vec<_> = self.signals.iter().collect();
+        signals.sort_by_key(|(dataset, signal)| (signal.at, *dataset));
+        let mut attributes = Object::new();
+        for (_, signal) in signals {
+            for (path, value) in crate::value::leaves(&signal.attributes) {
+                crate::value::insert(&mut attributes, &path, value.clone());
+            }
+        }
+        attributes
+    }
+}
+
+/// Keeps the last items of a list.
+fn keep_newest<T>(items: &mut Vec<T>, most: usize) {
+    items.drain(..items.len().saturating_sub(most));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
+    }
+
+    #[test]
+    fn events_stand_in_their_order_and_old_ones_are_forgotten() {
+        let mut visitor = Visitor::default();
+        for hours in [5, 1, 26, 3] {
+            visitor.remember(RecentEvent { at: at(hours), fields: Object::new() }, at(26));
+        }
+        assert_eq!(visitor.events.iter().map(|event| event.at).collect::<Vec<_>>(), [at(3), at(5), at(26)]);
+        for _ in 0..MOST_EVENTS {
+            visitor.remember(RecentEvent { at: at(27), fields: Object::new() }, at(27));
+        }
+        assert_eq!(visitor.events.len(), MOST_EVENTS);
+        assert_eq!(visitor.events[0].at, at(27));
+    }
+
+    #[test]
+    fn displays_and_clicks_are_counted_apart_and_displays_feed_the_caps() {
+        let mut visitor = Visitor::default();
+        assert!(visitor.is_blank());
+        let offer: OfferName = "coupon".parse().unwrap();
+        visitor.notify(&offer, Notification::Display, at(0));
+        visitor.notify(&offer, Notification::Display, at(1));
+        visitor.notify(&offer, Notification::Interact, at(2));
+        assert_eq!(visitor.notified[&offer], Notified { displayed: 2, interacted: 1 });
+        assert_eq!(visitor.shown[&offer], [at(0), at(1)]);
+        assert!(!visitor.is_blank());
+    }
+
+    #[test]
+    fn only_the_last_requests_are_known() {
+        let mut visitor = Visitor::default();
+        for number in 0..=MOST_REQUESTS {
+            visitor.note_request(&number.to_string());
+        }
+        assert!(!visitor.knows_request("0") && visitor.knows_request("1"));
+    }
+
+    #[test]
+    fn a_refusal_leaves_nothing_but_itself() {
+        let mut visitor = Visitor { ecid: "1".to_owned(), ..Visitor::default() };
+        visitor.note_request("a");
+        visitor.remember(RecentEvent { at: at(0), fields: Object::new() }, at(0));
+        let consent = Consent { collect: false, personalize: false, at: at(1) };
+        let left = visitor.without_consent(consent.clone());
+        let expected = Visitor { ecid: "1".to_owned(), consent: Some(consent), ..Visitor::default() };
+        assert_eq!(left, expected);
+    }
+}
