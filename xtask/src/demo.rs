@@ -1,6 +1,8 @@
-//! `cargo xtask demo`: the story of the example, on this machine, against real triggers; and whether it came out as the generator's seed predicts.
+//! `cargo xtask demo`: the stories of the examples, on this machine, against real triggers; and whether they came out as they should.
 
 mod checks;
+mod deployed;
+mod edge;
 mod outcome;
 mod reports;
 mod stage;
@@ -21,6 +23,9 @@ pub struct Options {
     /// How many customers the bank has, at least 100
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(100..))]
     rows: u64,
+    /// Play the visits to a shop instead, whose pages are personal at once, in a headless Chromium
+    #[arg(long, conflicts_with = "rows")]
+    edge: bool,
     /// Leave everything running until Ctrl-C, and print how to look around
     #[arg(long)]
     keep: bool,
@@ -28,13 +33,16 @@ pub struct Options {
 
 /// Plays the story, shows what came of it, and fails if that is not what was to be expected.
 pub fn run(options: &Options) -> Result<()> {
+    if options.edge {
+        return edge::run(options.keep);
+    }
     let mut times = Times::start();
     times.of("building", functions::build)?;
     let mut stage = times.of("starting and deploying", || Stage::set(options.rows))?;
     let expected = story::play(&mut stage, &mut times, options.rows)?;
     let outcome = times.of("looking at what came of it", || Outcome::look(&stage))?;
     outcome.show(&stage)?;
-    let wrong = checks::show(&checks::of(&expected, &outcome));
+    let wrong = checks::show("Is that what the generator's seed predicts?", &checks::of(&expected, &outcome));
     times.show();
     if options.keep {
         stage.keep()?;

@@ -5,26 +5,30 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::browser::Browser;
 use crate::emulator::{self, Emulator, Environment};
 use crate::{functions, localstack, ministack};
 
-/// The emulators that the test suites run on.
+/// The emulators that the test suites run on, and the browser.
 pub struct Emulators {
     /// DynamoDB as Amazon counts it, and the rest of the ports.
     pub localstack: Emulator,
     /// The deployed stack.
     pub ministack: Emulator,
+    browser: Browser,
 }
 
 impl Emulators {
     /// Starts both.
     pub fn start() -> Result<Self> {
-        Ok(Self { localstack: localstack::start()?, ministack: ministack::start()? })
+        let browser = Browser::ready()?;
+        Ok(Self { localstack: localstack::start()?, ministack: ministack::start()?, browser })
     }
 
-    /// What the suites look for: where the emulators are, and the commands by which they deploy and work on what is deployed.
+    /// What the suites look for: where the emulators and the browser are, and the commands by which they deploy and work on what is deployed.
     pub fn environment(&self) -> Result<Environment> {
         let mut environment = self.ministack.environment();
+        environment.extend(self.browser.environment());
         let mut set = |name: &str, value| environment.insert(name.to_owned(), value);
         set("TRIBUTARY_TEST_LOCALSTACK", self.localstack.endpoint.clone());
         set("TRIBUTARY_XTASK", std::env::current_exe()?.display().to_string());

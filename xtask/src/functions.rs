@@ -12,7 +12,7 @@ use crate::{process, progress, workspace};
 /// Every function: a package in `functions/`, a binary and a resource of the template.
 pub const FUNCTIONS: [&str; 4] = ["ingest", "evaluate", "dispatch", "activate"];
 
-/// Builds all functions in the profile that is quick to build, and with them the command line and the stand-in for Facebook: apart, each would have
+/// Builds all functions in the profile that is quick to build, and with them the command line, the stand-in for Facebook and the example's shop: apart, each would have
 /// its dependencies built anew.
 /// For AWS itself `cargo lambda build` does it, which knows its machines and its C library; here the functions run where they are built.
 pub fn build() -> Result<()> {
@@ -34,6 +34,11 @@ pub fn command_line() -> PathBuf {
 /// The stand-in for Facebook, as [`build`] leaves it.
 pub fn stand_in() -> PathBuf {
     workspace::target().join("fast/graph-api")
+}
+
+/// The example's shop, as [`build`] leaves it.
+pub fn shop() -> PathBuf {
+    workspace::target().join("fast/shop")
 }
 
 /// Puts a function into a zip, under the name that Lambda starts.

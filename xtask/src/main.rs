@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask --help`.
 
 mod bench;
+mod browser;
 mod demo;
 mod deploy;
 mod emulator;

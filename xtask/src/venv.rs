@@ -24,6 +24,11 @@ impl Venv {
         Self::ensure("localstack")
     }
 
+    /// Node, with which npm's packages for the browser are installed and run.
+    pub fn browser() -> Result<Self> {
+        Self::ensure("browser")
+    }
+
     /// Where the environment lies, for what is kept beside its packages.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -37,6 +42,17 @@ impl Venv {
         command
     }
 
+    /// Held by whoever installs something into it, for as long as the file that this answers lives.
+    pub fn lock(&self) -> Result<File> {
+        let path = self.dir.with_extension("lock");
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok(file)
+    }
+
     /// The environment called `name`, made anew only if its requirements have changed since it was made.
     fn ensure(name: &str) -> Result<Self> {
         let requirements = workspace::root().join(format!("infra/local/requirements-{name}.txt"));
@@ -44,7 +60,7 @@ impl Venv {
             fs::read(&requirements).with_context(|| format!("cannot read `{}`", requirements.display()))?;
         let venv = Self { dir: workspace::root().join(".venv").join(name) };
         let stamp = venv.dir.join("requirements.txt");
-        let _one_at_a_time = lock(&venv.dir.with_extension("lock"))?;
+        let _one_at_a_time = venv.lock()?;
         if fs::read(&stamp).is_ok_and(|made_of| made_of == wanted) {
             return Ok(venv);
         }
@@ -75,16 +91,6 @@ impl Venv {
         ]);
         process::run(pip.arg("--requirement").arg(requirements))
     }
-}
-
-/// An exclusive lock that lasts as long as the file that it answers.
-fn lock(path: &Path) -> Result<File> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let file = File::create(path)?;
-    file.lock()?;
-    Ok(file)
 }
 
 /// The pins are made for Python 3.11 and newer: say so before pip says something harder to read.

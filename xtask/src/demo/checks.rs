@@ -20,12 +20,13 @@ pub struct Check {
 }
 
 impl Check {
-    fn of<T: ToString>(what: impl Into<String>, expected: T, found: T) -> Self {
+    /// A check of something that can be told.
+    pub fn of<T: ToString>(what: impl Into<String>, expected: T, found: T) -> Self {
         Self { what: what.into(), expected: expected.to_string(), found: found.to_string() }
     }
 
     /// A check of what can only be right or wrong.
-    fn that(what: impl Into<String>, holds: bool) -> Self {
+    pub fn that(what: impl Into<String>, holds: bool) -> Self {
         let word = |holds| if holds { "yes" } else { "no" };
         Self::of(what, word(true), word(holds))
     }
@@ -53,8 +54,8 @@ pub fn of(expected: &Expected, outcome: &Outcome) -> Vec<Check> {
 }
 
 /// Prints all of them, and answers how many do not hold.
-pub fn show(checks: &[Check]) -> usize {
-    heading("Is that what the generator's seed predicts?");
+pub fn show(question: &str, checks: &[Check]) -> usize {
+    heading(question);
     for Check { what, expected, found } in checks {
         if expected == found {
             println!("  {GREEN}ok{GREEN:#}      {what:<58}{found}");

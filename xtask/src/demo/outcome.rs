@@ -59,7 +59,7 @@ pub struct Facebook {
 impl Outcome {
     /// Asks the command, the exports and the stand-in.
     pub fn look(stage: &Stage) -> Result<Self> {
-        let profiles: BTreeMap<String, Profile> = stage.report(BOBBY)?;
+        let profiles: BTreeMap<String, Profile> = stage.on.report(BOBBY)?;
         let facebook = Facebook::look(stage)?;
         let exports = stage.exports()?;
         let files = files(&exports)?;
@@ -69,10 +69,10 @@ impl Outcome {
             clear += usize::from(is_clear(&fs::read_to_string(file)?));
         }
         Ok(Self {
-            batches: stage.report(["batches"])?,
-            runs: stage.report(["runs"])?,
+            batches: stage.on.report(["batches"])?,
+            runs: stage.on.report(["runs"])?,
             bobby: profiles.into_values().collect(),
-            refused: stage.report(["dataflow", "show", REFUSED])?,
+            refused: stage.on.report(["dataflow", "show", REFUSED])?,
             facebook,
             seed: added(&exports.join(SEED_FOLDER))?,
             agency: added(&exports.join(AGENCY_FOLDER))?,
@@ -88,12 +88,12 @@ impl Outcome {
 
     /// Shows it all: where the command has a word for it, by the command.
     pub fn show(&self, stage: &Stage) -> Result<()> {
-        stage.show("What became of each file", &["batches"])?;
-        stage.show("What the bank knows of Bobby Bank", &BOBBY)?;
-        stage.show("Who is in the audiences", &["audiences"])?;
+        stage.on.show("What became of each file", &["batches"])?;
+        stage.on.show("What the bank knows of Bobby Bank", &BOBBY)?;
+        stage.on.show("Who is in the audiences", &["audiences"])?;
         self.facebook.show();
-        stage.show("What was refused, and why", &["dataflow", "show", REFUSED])?;
-        self.show_costs(&stage.label);
+        stage.on.show("What was refused, and why", &["dataflow", "show", REFUSED])?;
+        self.show_costs(&stage.on.label);
         Ok(())
     }
 

@@ -1,24 +1,18 @@
-//! Where the story plays: MiniStack, the stand-in for Facebook, and the deployed template.
+//! Where the story plays: the deployed template, and the stand-in for Facebook.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anstream::println;
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::emulator::{self, Emulator, Environment};
-use crate::process::{self, Server, free_port};
-use crate::stack::Stack;
-use crate::style::{BOLD, DIM, heading};
-use crate::venv::Venv;
-use crate::{functions, http, ministack, progress, workspace};
+use super::deployed::{Deployed, copy};
+use crate::process::{Server, free_port};
+use crate::{functions, http, progress, workspace};
 
 /// What the stand-in takes for a token of Meta's.
 const TOKEN: &str = "demo-token";
@@ -28,34 +22,29 @@ const EXAMPLE: &str = "examples/securfinancial";
 
 /// Everything that runs, and how to reach it. It ends when this value is dropped.
 pub struct Stage {
+    /// The deployment.
+    pub on: Deployed,
     /// The project, and the files that come and go.
     pub folder: PathBuf,
-    /// Name and version of the emulator.
-    pub label: String,
     /// How long anything is waited for.
     pub patience: Duration,
-    emulator: Emulator,
     graph_api: Server,
     graph_api_port: u16,
-    environment: Environment,
-    tools: Venv,
 }
 
 impl Stage {
     /// Starts the emulator and the stand-in, deploys, hands over the credentials, and lays the project out.
     pub fn set(rows: u64) -> Result<Self> {
-        let tools = Venv::tools()?;
-        let emulator = ministack::start()?;
+        let on = Deployed::start(vec!["ScheduleExpression=rate(1 minute)".to_owned()])?;
         let (graph_api, graph_api_port) =
             progress::step("starting the stand-in for Facebook", start_graph_api)?;
-        let reach = emulator.environment();
-        let parameters = vec!["ScheduleExpression=rate(1 minute)".to_owned()];
-        let environment = Stack { name: "tributary-demo", parameters, reach: &reach }.deploy()?;
         let folder = workspace::target().join("demo");
         let patience = Duration::from_secs(180 + rows / 20);
-        let label = emulator.label.clone();
-        let stage = Self { folder, label, emulator, graph_api, graph_api_port, environment, tools, patience };
-        progress::step("handing over Facebook's credentials", || stage.put_secret())?;
+        let stage = Self { on, folder, patience, graph_api, graph_api_port };
+        let secret = json!({ "access_token": TOKEN }).to_string();
+        progress::step("handing over Facebook's credentials", || {
+            stage.on.put_secret("destinations/facebook", &secret)
+        })?;
         stage.lay_out_project()?;
         Ok(stage)
     }
@@ -65,42 +54,18 @@ impl Stage {
         self.folder.join(name)
     }
 
-    /// The command `tributary`, on this deployment.
-    pub fn tributary<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(functions::command_line());
-        command.args(arguments).env_remove("AWS_PROFILE").envs(&self.environment);
-        command
-    }
-
-    /// What `tributary` says for programs.
-    pub fn report<T: DeserializeOwned, S: AsRef<OsStr>>(
-        &self,
-        arguments: impl IntoIterator<Item = S>,
-    ) -> Result<T> {
-        let mut command = self.tributary(arguments);
-        let said = process::output(command.args(["--format", "json"]))?;
-        serde_json::from_str(&said)
-            .with_context(|| format!("`{}` says something else", process::words(&command)))
-    }
-
-    /// What `tributary` says for people, in full view.
-    pub fn show(&self, title: &str, arguments: &[&str]) -> Result<()> {
-        heading(title);
-        println!("{DIM}$ tributary {}{DIM:#}", arguments.join(" "));
-        process::show(&mut self.tributary(arguments))
-    }
-
     /// Puts a file into the inbox.
     pub fn upload(&self, file: &Path, key: &str) -> Result<()> {
-        let inbox = format!("s3://{}/{key}", self.variable("TRIBUTARY_INBOX")?);
-        self.aws(&["s3", "cp", "--only-show-errors", &file.display().to_string(), &inbox])
+        let inbox = format!("s3://{}/{key}", self.on.variable("TRIBUTARY_INBOX")?);
+        self.on.aws(&["s3", "cp", "--only-show-errors", &file.display().to_string(), &inbox])?;
+        Ok(())
     }
 
     /// Fetches what destinations have written, and answers where it lies now.
     pub fn exports(&self) -> Result<PathBuf> {
         let folder = self.path("exports");
-        let exports = format!("s3://{}", self.variable("TRIBUTARY_EXPORTS")?);
-        self.aws(&["s3", "sync", "--only-show-errors", &exports, &folder.display().to_string()])?;
+        let exports = format!("s3://{}", self.on.variable("TRIBUTARY_EXPORTS")?);
+        self.on.aws(&["s3", "sync", "--only-show-errors", &exports, &folder.display().to_string()])?;
         Ok(folder)
     }
 
@@ -126,22 +91,14 @@ impl Stage {
                 self.check()?;
                 thread::sleep(Duration::from_millis(500));
             }
-            let (seconds, log) = (self.patience.as_secs(), self.emulator.log().display());
+            let (seconds, log) = (self.patience.as_secs(), self.on.log().display());
             bail!("{name}: at {} of {total} after {seconds} s; the emulator's log is `{log}`", bar.position())
         })
     }
 
     /// Leaves everything running, and says how to look around.
     pub fn keep(&mut self) -> Result<()> {
-        heading("Look around: paste this into another shell");
-        let (command, tools) = (functions::command_line(), self.tools.command("aws"));
-        let folders = [command.parent(), Path::new(tools.get_program()).parent()];
-        let folders: Vec<_> =
-            folders.into_iter().flatten().map(|folder| folder.display().to_string()).collect();
-        emulator::print(&self.environment);
-        println!("export PATH=\"{}:$PATH\"", folders.join(":"));
-        println!("{DIM}# then, for example{DIM:#}");
-        for example in [
+        self.on.print(&[
             "tributary batches".to_owned(),
             "tributary batch show 2".to_owned(),
             "tributary profile show --namespace Email --value bobby.bank@example.com".to_owned(),
@@ -151,10 +108,7 @@ impl Stage {
             format!("$EDITOR {0}; tributary apply {0}", self.path("project").display()),
             "aws s3 ls --recursive s3://$TRIBUTARY_EXPORTS".to_owned(),
             format!("curl http://127.0.0.1:{}/_control", self.graph_api_port),
-        ] {
-            println!("{example}");
-        }
-        println!("\n{BOLD}everything runs until Ctrl-C{BOLD:#}");
+        ]);
         loop {
             self.check()?;
             thread::sleep(Duration::from_millis(500));
@@ -162,27 +116,8 @@ impl Stage {
     }
 
     fn check(&mut self) -> Result<()> {
-        self.emulator.check()?;
+        self.on.check()?;
         self.graph_api.check()
-    }
-
-    fn variable(&self, name: &str) -> Result<&str> {
-        self.environment
-            .get(name)
-            .map(String::as_str)
-            .with_context(|| format!("the stack exports no `{name}`"))
-    }
-
-    fn aws(&self, arguments: &[&str]) -> Result<()> {
-        process::run(
-            self.tools.command("aws").args(arguments).env_remove("AWS_PROFILE").envs(&self.environment),
-        )
-    }
-
-    fn put_secret(&self) -> Result<()> {
-        let name = format!("{}destinations/facebook", self.variable("TRIBUTARY_SECRETS_PREFIX")?);
-        let secret = json!({ "access_token": TOKEN }).to_string();
-        self.aws(&["secretsmanager", "create-secret", "--name", &name, "--secret-string", &secret])
     }
 
     /// Copies the example, whose Facebook is the stand-in.
@@ -209,19 +144,4 @@ fn start_graph_api() -> Result<(Server, u16)> {
     let mut server = Server::spawn("graph-api", &mut command)?;
     server.wait_for(Duration::from_secs(10), || http::get_json(port, "/_control"))?;
     Ok((server, port))
-}
-
-/// Copies a folder with everything in it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }

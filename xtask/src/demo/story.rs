@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use super::reports::{Batch, Manifest, Run, Summary};
 use super::stage::Stage;
 use super::times::{SCHEDULE, Times};
+use crate::progress;
 use crate::style::number;
-use crate::{process, progress};
 
 /// The dataset of the bank's customers.
 pub const CUSTOMERS: &str = "crm_customers";
@@ -52,11 +52,8 @@ pub fn play(stage: &mut Stage, times: &mut Times, rows: u64) -> Result<Expected>
 }
 
 fn apply(stage: &Stage) -> Result<()> {
-    let project = stage.path("project");
-    let named = |verb: &str| stage.tributary([verb.as_ref(), project.as_os_str()]);
-    progress::step("validating the project", || process::run(&mut named("validate")))?;
-    progress::step("applying the project", || process::run(&mut named("apply")))?;
-    stage.show("What may leave, and what may not", &["dataflows"])
+    stage.on.apply(&stage.path("project"))?;
+    stage.on.show("What may leave, and what may not", &["dataflows"])
 }
 
 /// A file that came in.
@@ -93,7 +90,7 @@ fn generate(stage: &Stage, what: &str, dataset: &str, file: &Path, more: &[&str]
     let common = ["generate", what, "--project", &project, "--dataset", dataset, "--out", &file];
     let shares = ["--duplicate", "1%", "--broken", "1%"];
     progress::step(&format!("generating `{dataset}`"), || {
-        stage.report(common.iter().chain(&shares).chain(more))
+        stage.on.report(common.iter().chain(&shares).chain(more))
     })
 }
 
@@ -103,7 +100,7 @@ fn bring_in(stage: &mut Stage, dataset: &str, file: &Path, key: &str, summary: &
         stage.upload(file, key)
     })?;
     let batch = stage.wait(&format!("ingesting `{dataset}`"), summary.rows, |stage, bar| {
-        let batches: Vec<Batch> = stage.report(["batches", "--dataset", dataset])?;
+        let batches: Vec<Batch> = stage.on.report(["batches", "--dataset", dataset])?;
         let batch = batches.into_iter().find(|batch| batch.key == key);
         bar.set_position(batch.as_ref().map_or(0, |batch| batch.applied_rows + batch.failed_rows));
         Ok(batch.filter(|batch| batch.ended.is_some()))
@@ -139,7 +136,7 @@ fn evaluated(stage: &mut Stage, id: &str, profiles: u64) -> Result<Run> {
 fn asked_run(stage: &Stage) -> Result<Run> {
     let seconds = stage.patience.as_secs().to_string();
     let evaluate = ["evaluate", "--now", "--wait", "--timeout", &seconds];
-    progress::step("evaluating on request", || stage.report(evaluate))
+    progress::step("evaluating on request", || stage.on.report(evaluate))
 }
 
 /// Waits for the file that goes to the partner, which may come in parts.
@@ -167,7 +164,7 @@ fn members(stage: &mut Stage, members: u64) -> Result<()> {
 }
 
 fn runs(stage: &Stage) -> Result<Vec<Run>> {
-    stage.report(["runs"])
+    stage.on.report(["runs"])
 }
 
 fn size(run: &Run, audience: &str) -> u64 {

@@ -39,10 +39,9 @@ impl Times {
         let waited: Duration =
             self.parts.iter().filter(|(part, _)| *part == SCHEDULE).map(|(_, time)| *time).sum();
         let total = self.started.elapsed().as_secs_f64();
-        let all = "in all";
-        println!(
-            "  {BOLD}{all:<44}{total:>8.1} s{BOLD:#}, of which {:.1} s {SCHEDULE}",
-            waited.as_secs_f64()
-        );
+        let (all, waited) = ("in all", waited.as_secs_f64());
+        let of_which =
+            if waited > 0.0 { format!(", of which {waited:.1} s {SCHEDULE}") } else { String::new() };
+        println!("  {BOLD}{all:<44}{total:>8.1} s{BOLD:#}{of_which}");
     }
 }

@@ -1,0 +1,97 @@
+//! Where the visits happen: the deployed template, and the shop before it.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anstream::println;
+use anyhow::Result;
+
+use super::super::deployed::{Deployed, copy};
+use crate::browser::Browser;
+use crate::process::{Server, free_port};
+use crate::style::{DIM, heading};
+use crate::{functions, progress, workspace};
+
+/// Where the example's project lies in the checkout, with the pages of its shop.
+const EXAMPLE: &str = "examples/home-improvement";
+
+/// The key by which the shop proves who has signed in.
+const SIGN_IN_KEY: &str = "demo-key-of-the-shop-with-32-bytes";
+
+/// Everything that runs. It ends when this value is dropped.
+pub struct Stage {
+    /// The deployment.
+    pub on: Deployed,
+    /// The project.
+    pub project: PathBuf,
+    /// The port to which a browser maps the shop's names.
+    pub port: u16,
+    shop: Server,
+}
+
+impl Stage {
+    /// Starts the emulator, deploys, hands over the shop's key, lays the project out and opens the shop.
+    pub fn set(browser: &Browser) -> Result<Self> {
+        let on = Deployed::start(Vec::new())?;
+        progress::step("handing over the key of the shop's sign-in", || {
+            on.put_secret("edge/shop-sign-in", SIGN_IN_KEY)
+        })?;
+        let project = workspace::target().join("demo-edge/project");
+        if project.exists() {
+            fs::remove_dir_all(&project)?;
+        }
+        copy(&workspace::root().join(EXAMPLE), &project)?;
+        let (shop, port) = progress::step("opening the shop", || open_shop(&on, browser))?;
+        Ok(Self { on, project, port, shop })
+    }
+
+    /// Brings the project into force.
+    pub fn apply(&self) -> Result<()> {
+        self.on.apply(&self.project)?;
+        self.on.show("What may be shown, and what may not", &["dataflows"])
+    }
+
+    /// Leaves everything running, and says how to visit the shop.
+    pub fn keep(&mut self, browser: &Browser) -> Result<()> {
+        heading(
+            "Visit the shop: Chromium has to be told where its names are, and that the certificate is good enough",
+        );
+        println!(
+            "{} --user-data-dir=\"$(mktemp -d)\" --ignore-certificate-errors --host-resolver-rules='MAP *.test 127.0.0.1:{}' \
+             'https://www.shop.test/?visitor=mover'",
+            browser.with_windows().unwrap_or("chromium".as_ref()).display(),
+            self.port
+        );
+        println!(
+            "{DIM}# `?visitor=resident` is somebody else, `?visitor=nobody` a stranger; add `&alloy_debug=true` to see the Web SDK at work{DIM:#}"
+        );
+        println!("{DIM}# `ada` and `ben` have accounts, with the password `workbench`{DIM:#}");
+        let project = self.project.display();
+        self.on.print(&[format!("$EDITOR {project}; tributary apply {project}")]);
+        loop {
+            self.on.check()?;
+            self.shop.check()?;
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+fn open_shop(on: &Deployed, browser: &Browser) -> Result<(Server, u16)> {
+    let port = free_port()?;
+    let mut command = Command::new(functions::shop());
+    command
+        .args(["--port", &port.to_string(), "--sign-in-key", SIGN_IN_KEY])
+        .args(["--function", on.variable("AWS_ENDPOINT_URL")?])
+        .args(["--function-host", on.variable("TRIBUTARY_EDGE_HOST")?])
+        .arg("--pages")
+        .arg(workspace::root().join(EXAMPLE).join("site"))
+        .arg("--web-sdk")
+        .arg(browser.web_sdk());
+    let mut shop = Server::spawn("shop", &mut command)?;
+    shop.wait_for(Duration::from_secs(10), || TcpStream::connect(("127.0.0.1", port)).ok())?;
+    Ok((shop, port))
+}
