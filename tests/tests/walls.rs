@@ -8,10 +8,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crates of the workspace each crate may depend on. What is not listed here has no place yet.
-const WALLS: [(&str, &[&str]); 16] = [
+const WALLS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("pql", &["domain"]),
     ("records", &["domain"]),
+    ("segmentation", &["domain", "pql"]),
     ("project", &["domain", "pql"]),
     ("destination", &["domain"]),
     ("adobe-target", &["destination", "domain"]),
@@ -21,14 +22,15 @@ const WALLS: [(&str, &[&str]); 16] = [
     ("aws", &["domain"]),
     ("cli", &["aws", "destination", "domain", "pql", "project", "records", "registry"]),
     ("ingest", &["aws", "domain", "records"]),
-    ("evaluate", &["aws", "domain", "pql"]),
+    ("evaluate", &["aws", "domain", "segmentation"]),
     ("dispatch", &["aws", "domain"]),
     ("activate", &["aws", "destination", "domain", "registry"]),
+    ("edge", &["aws", "domain", "segmentation"]),
     ("xtask", &[]),
 ];
 
 /// Crates that may name AWS: the store, and the functions for the events of their triggers. The suites may too.
-const NAMES_AWS: [&str; 6] = ["aws", "ingest", "evaluate", "dispatch", "activate", "tests"];
+const NAMES_AWS: [&str; 7] = ["aws", "ingest", "evaluate", "dispatch", "activate", "edge", "tests"];
 
 /// What the domain, pql and destinations have no business with.
 const IMPURE: [&str; 4] = ["tokio", "reqwest", "hyper", "lambda_runtime"];

@@ -1,0 +1,17 @@
+//! From a page's request to what the page shows.
+//!
+//! The protocol is that of Adobe's Web SDK: [`route`] and [`request`] read what comes, [`cookie`], [`identity`] and
+//! [`ecid`] tell which visitor it is of, [`token`] who has logged in there, and [`reply`] and [`problem`] write the
+//! answers.
+
+mod json;
+
+pub mod cookie;
+pub mod ecid;
+pub mod identity;
+pub mod notification;
+pub mod problem;
+pub mod reply;
+pub mod request;
+pub mod route;
+pub mod token;
