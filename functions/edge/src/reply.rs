@@ -86,6 +86,10 @@ impl Handle {
     }
 }
 
+/// Who has decided, as the Web SDK has to be told: of the providers that it knows, this is the one whose offers' clicks it
+/// reports as it comes (`autoCollectPropositionInteractions`); of one that it does not know it reports none.
+const PROVIDER: &str = "AJO";
+
 /// An offer as the page is told it; nothing where the page can render none of its items.
 pub fn proposition(offer: &Offer, asked: &Personalization) -> Option<Value> {
     let items = offer.items.iter().enumerate();
@@ -95,7 +99,7 @@ pub fn proposition(offer: &Offer, asked: &Personalization) -> Option<Value> {
         .map(|(_, item)| item)
         .collect();
     // The page echoes the details unchanged when it reports a display or a click: there they name the offer.
-    let details = json!({"decisionProvider": "Tributary", "activity": {"id": offer.name}});
+    let details = json!({"decisionProvider": PROVIDER, "activity": {"id": offer.name}});
     let proposition =
         json!({"id": offer.name, "scope": offer.scope, "scopeDetails": details, "items": items});
     (!items.is_empty()).then_some(proposition)
