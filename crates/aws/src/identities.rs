@@ -1,6 +1,7 @@
 //! The table of identities: which profile an identity links to, and which profiles hold a partner's ID.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, Select};
 use domain::fragment::FragmentKey;
@@ -98,6 +99,38 @@ impl Identities {
                 }
             }
             Err(error) => Err(Error::of("claim an identity", error)),
+        }
+    }
+
+    /// Takes the link of an identity to a profile back; one to another profile stays.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn release(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<(), Error> {
+        let result = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(identity.as_str(), keys::LINK)))
+            .condition_expression("#profile = :profile")
+            .expression_attribute_names("#profile", "profile")
+            .expression_attribute_values(":profile", AttributeValue::S(profile.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match result {
+            Ok(output) => {
+                self.meter.write(output.consumed_capacity());
+                Ok(())
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Error::of("release an identity", error)),
         }
     }
 

@@ -1,11 +1,16 @@
 //! The keys of items: the one place that knows how they are written.
 
 use domain::fragment::FragmentKey;
+use domain::identity::IdentityKey;
 use domain::name::{DataflowName, DatasetName, OfferName};
 use domain::refusal::Activation;
+use jiff::civil::Date;
 
 pub(crate) const GRAPH: &str = "G";
 pub(crate) const BATCH_MEMBERSHIPS: &str = "M#batch";
+pub(crate) const EDGE_MEMBERSHIPS: &str = "M#edge#";
+pub(crate) const VISITOR: &str = "V";
+pub(crate) const DAY: &str = "day#";
 pub(crate) const LINK: &str = "L";
 pub(crate) const FRAGMENT: &str = "F#";
 pub(crate) const DELIVERY: &str = "D#";
@@ -13,6 +18,20 @@ pub(crate) const REFERENCE: &str = "R#";
 
 pub(crate) fn fragment(key: &FragmentKey) -> String {
     format!("{FRAGMENT}{key}")
+}
+
+/// The partition of a visitor: apart from every person's, and never merged.
+pub(crate) fn visitor(ecid: &IdentityKey) -> String {
+    format!("edge#{ecid}")
+}
+
+/// Whose partition it is, if it is a visitor's.
+pub(crate) fn visitor_of(pk: &str) -> Option<IdentityKey> {
+    pk.strip_prefix("edge#")?.parse().ok()
+}
+
+pub(crate) fn edge_memberships(ecid: &IdentityKey) -> String {
+    format!("{EDGE_MEMBERSHIPS}{ecid}")
 }
 
 pub(crate) fn delivery(dataflow: &DataflowName) -> String {
@@ -55,6 +74,11 @@ pub(crate) fn activation(activation: &Activation) -> String {
 
 pub(crate) fn offer(name: &OfferName) -> String {
     format!("offer#{name}")
+}
+
+/// What was reported of an offer on a day.
+pub(crate) fn day(day: Date) -> String {
+    format!("{DAY}{day}")
 }
 
 pub(crate) fn dataflow(name: &DataflowName) -> String {

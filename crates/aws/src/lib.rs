@@ -6,6 +6,7 @@
 
 mod deployment;
 mod error;
+mod events;
 mod identities;
 mod item;
 mod keys;
@@ -18,9 +19,11 @@ mod start;
 mod stream;
 mod sweep;
 mod units;
+mod visitors;
 
 pub use deployment::Deployment;
 pub use error::Error;
+pub use events::{Events, Untaken};
 pub use identities::{Claim, Identities, Reference};
 pub use ledger::{
     Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Watermark,
@@ -30,6 +33,7 @@ pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
 pub use queues::{Evaluate, Queue, Queues, Wake, Work};
 pub use secrets::Secrets;
 pub use start::{InForce, Store, logging};
-pub use stream::ProfileChange;
+pub use stream::{ProfileChange, VisitorChange};
 pub use sweep::{Sweep, Swept};
 pub use units::Units;
+pub use visitors::Visitors;

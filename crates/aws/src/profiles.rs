@@ -9,9 +9,10 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use domain::delivery::{Delivery, Intent, Outcome, SHARDS, Sent, mark_of};
+use domain::edge::visitor::StoredVisitor;
 use domain::fragment::{Fragment, FragmentKey};
 use domain::graph::Graph;
-use domain::identity::ProfileId;
+use domain::identity::{IdentityKey, ProfileId};
 use domain::membership::Memberships;
 use domain::name::DataflowName;
 use domain::profile::Profile;
@@ -22,6 +23,7 @@ use crate::Error;
 use crate::item::{Item, attribute, decode, item, key, text};
 use crate::keys;
 use crate::units::{Meter, Units};
+use crate::visitors;
 
 /// The table of profiles.
 #[derive(Debug, Clone)]
@@ -38,11 +40,13 @@ pub struct ScanPosition {
     sk: String,
 }
 
-/// Whole profiles out of a scan, and where it goes on.
+/// Whole profiles and visitors out of a scan, and where it goes on.
 #[derive(Debug)]
 pub struct Page {
     /// The profiles.
     pub profiles: Vec<Profile>,
+    /// The visitors, by the keys of their ECIDs.
+    pub visitors: Vec<(IdentityKey, StoredVisitor)>,
     /// Where the scan goes on; nothing at its end. It stands between profiles, so that it can be kept and taken up.
     pub next: Option<ScanPosition>,
 }
@@ -159,6 +163,63 @@ impl Profiles {
         self.written(put.send().await.map(|output| output.consumed_capacity().cloned()))
     }
 
+    /// The memberships of a profile as evaluated on schedule, read strongly.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn memberships(&self, profile: &ProfileId) -> Result<Memberships, Error> {
+        let item = self.get(profile, keys::BATCH_MEMBERSHIPS).await?;
+        item.map_or_else(|| Ok(Memberships::default()), decode)
+    }
+
+    /// Writes the edge memberships of one of a profile's visitors, or deletes them. What stands there is a copy: the
+    /// visitor's own item decides, and whoever copies has just read it.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn copy_edge_memberships(
+        &self,
+        profile: &ProfileId,
+        ecid: &IdentityKey,
+        memberships: Option<&Memberships>,
+    ) -> Result<(), Error> {
+        let sk = keys::edge_memberships(ecid);
+        let Some(memberships) = memberships else {
+            return self.delete(profile, &sk).await;
+        };
+        let put = self.client.put_item().table_name(&self.table);
+        let output = put
+            .set_item(Some(item(profile.as_str(), sk, memberships)?))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::of("copy the memberships of a visitor", error))?;
+        self.meter.write(output.consumed_capacity());
+        Ok(())
+    }
+
+    /// Deletes a fragment.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn delete_fragment(&self, profile: &ProfileId, fragment: &FragmentKey) -> Result<(), Error> {
+        self.delete(profile, &keys::fragment(fragment)).await
+    }
+
+    async fn delete(&self, profile: &ProfileId, sk: &str) -> Result<(), Error> {
+        let output = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(profile.as_str(), sk)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::of("delete an item of a profile", error))?;
+        self.meter.write(output.consumed_capacity());
+        Ok(())
+    }
+
     /// Everything that is stored of a profile, read strongly.
     ///
     /// # Errors
@@ -217,7 +278,7 @@ impl Profiles {
             self.meter.read(output.consumed_capacity());
             items.extend(output.items.unwrap_or_default());
             if output.last_evaluated_key.is_none() {
-                return Ok(Page { profiles: assemble_all(items)?, next: None });
+                return page(items, None);
             }
             // The last profile may go on in the next page: it is left for then, unless it fills this page alone.
             let last = items.last().and_then(|item| text(item, "pk")).unwrap_or_default().to_owned();
@@ -225,7 +286,7 @@ impl Profiles {
             if whole > 0 {
                 items.truncate(whole);
                 let next = items.last().and_then(position);
-                return Ok(Page { profiles: assemble_all(items)?, next });
+                return page(items, next);
             }
             start = output.last_evaluated_key;
         }
@@ -572,8 +633,8 @@ fn position(item: &Item) -> Option<ScanPosition> {
     Some(ScanPosition { pk: text(item, "pk")?.to_owned(), sk: text(item, "sk")?.to_owned() })
 }
 
-/// The profiles that items come to. The items of a profile stand together, as a scan gives them.
-fn assemble_all(items: Vec<Item>) -> Result<Vec<Profile>, Error> {
+/// The profiles and visitors that items come to. The items of a profile stand together, as a scan gives them.
+fn page(items: Vec<Item>, next: Option<ScanPosition>) -> Result<Page, Error> {
     let mut order: Vec<String> = Vec::new();
     let mut grouped: HashMap<String, Vec<Item>> = HashMap::new();
     for item in items {
@@ -584,13 +645,18 @@ fn assemble_all(items: Vec<Item>) -> Result<Vec<Profile>, Error> {
         }
         group.push(item);
     }
-    let mut profiles = Vec::with_capacity(order.len());
+    let mut page = Page { profiles: Vec::with_capacity(order.len()), visitors: Vec::new(), next };
     for pk in order {
-        // A partition that is no person's, such as an edge visitor's, is not for this reader.
-        let Ok(id) = pk.parse::<ProfileId>() else { continue };
-        profiles.extend(assemble(id, grouped.remove(&pk).unwrap_or_default())?);
+        let items = grouped.remove(&pk).unwrap_or_default();
+        if let Ok(id) = pk.parse::<ProfileId>() {
+            page.profiles.extend(assemble(id, items)?);
+        } else if let Some(key) = keys::visitor_of(&pk) {
+            for item in items {
+                page.visitors.push((key.clone(), visitors::read(item)?));
+            }
+        }
     }
-    Ok(profiles)
+    Ok(page)
 }
 
 /// The profile that its items come to; nothing where it has no graph, and so does not exist.
@@ -598,6 +664,7 @@ fn assemble(id: ProfileId, items: Vec<Item>) -> Result<Option<Profile>, Error> {
     let mut graph = None;
     let mut fragments = BTreeMap::new();
     let mut memberships = Memberships::default();
+    let mut edge_memberships = BTreeMap::new();
     let mut deliveries = BTreeMap::new();
     for item in items {
         let sk = text(&item, "sk").unwrap_or_default().to_owned();
@@ -605,6 +672,9 @@ fn assemble(id: ProfileId, items: Vec<Item>) -> Result<Option<Profile>, Error> {
             graph = Some(decode::<Graph>(item)?);
         } else if sk == keys::BATCH_MEMBERSHIPS {
             memberships = decode(item)?;
+        } else if let Some(key) = sk.strip_prefix(keys::EDGE_MEMBERSHIPS) {
+            let key: IdentityKey = key.parse().map_err(|error| Error::of("read a visitor's key", error))?;
+            edge_memberships.insert(key, decode::<Memberships>(item)?);
         } else if let Some(key) = sk.strip_prefix(keys::FRAGMENT) {
             let key: FragmentKey = key.parse().map_err(|error| Error::of("read a fragment's key", error))?;
             fragments.insert(key, decode::<Fragment>(item)?);
@@ -615,5 +685,5 @@ fn assemble(id: ProfileId, items: Vec<Item>) -> Result<Option<Profile>, Error> {
             deliveries.insert(dataflow, Delivery { dirty, ..decode::<Delivery>(item)? });
         }
     }
-    Ok(graph.map(|graph| Profile { id, graph, fragments, memberships, deliveries }))
+    Ok(graph.map(|graph| Profile { id, graph, fragments, memberships, edge_memberships, deliveries }))
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::identity::IdentityKey;
 use domain::name::{DataflowName, DatasetName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,8 @@ pub enum Evaluate {
     Slice(SliceKey),
 }
 
-/// Work on checked batches: `{"start": {"dataset": .., "batch": ..}}` or `{"chunk": {..}}`.
+/// Work of ingest on what it is not told of by S3: `{"start": {"dataset": .., "batch": ..}}`, `{"chunk": {..}}` or
+/// `{"visitor": {"ecid": ..}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
@@ -53,6 +55,11 @@ pub enum Work {
     },
     /// A chunk is to be applied.
     Chunk(ChunkKey),
+    /// What a visitor left is to be linked to the visitor's profile.
+    Visitor {
+        /// The key of the visitor's ECID.
+        ecid: IdentityKey,
+    },
 }
 
 /// Wakes the worker of a dataflow.

@@ -47,6 +47,14 @@ impl Secrets {
         self.read(&format!("destinations/{name}")).await
     }
 
+    /// A secret of the edge: `<prefix>edge/<name>`.
+    ///
+    /// # Errors
+    /// Where the secret cannot be read.
+    pub async fn edge(&self, name: &str) -> Result<SecretString, Error> {
+        self.read(&format!("edge/{name}")).await
+    }
+
     async fn read(&self, name: &str) -> Result<SecretString, Error> {
         let name = format!("{}{name}", self.prefix);
         let output = self.client.get_secret_value().secret_id(&name).send().await;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::catalogue::{Catalogue, CatalogueHash, FORMAT};
 use domain::identity::Keyring;
 
+use crate::events::Events;
 use crate::identities::Identities;
 use crate::ledger::Ledger;
 use crate::objects::Objects;
@@ -12,6 +13,7 @@ use crate::profiles::Profiles;
 use crate::queues::Queues;
 use crate::secrets::Secrets;
 use crate::units::Meter;
+use crate::visitors::Visitors;
 use crate::{Deployment, Error};
 
 /// Everything that is stored, through clients that are made once.
@@ -21,6 +23,10 @@ pub struct Store {
     pub deployment: Deployment,
     /// The table of profiles.
     pub profiles: Profiles,
+    /// The edge's visitors, in the table of profiles.
+    pub visitors: Visitors,
+    /// The way into the bucket of events.
+    pub events: Events,
     /// The table of identities.
     pub identities: Identities,
     /// The ledger.
@@ -64,6 +70,7 @@ impl Store {
 
     /// A deployment's store, through clients of a configuration.
     pub fn of(deployment: Deployment, config: &aws_config::SdkConfig) -> Store {
+        let sqs = aws_sdk_sqs::Client::new(config);
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
         // Buckets are addressed by path where an endpoint is given: emulators on loopback have no names for them.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some());
@@ -78,10 +85,22 @@ impl Store {
                 table: deployment.identities.clone(),
                 meter: Meter::default(),
             },
+            visitors: Visitors {
+                client: dynamodb.clone(),
+                table: deployment.profiles.clone(),
+                ledger: deployment.ledger.clone(),
+                meter: Meter::default(),
+            },
+            events: Events {
+                firehose: aws_sdk_firehose::Client::new(config),
+                stream: deployment.events_stream.clone(),
+                sqs: sqs.clone(),
+                queue: deployment.events_queue.clone(),
+            },
             ledger: Ledger { client: dynamodb, table: deployment.ledger.clone() },
             objects: Objects { client: aws_sdk_s3::Client::from_conf(s3.build()) },
             queues: Queues {
-                client: aws_sdk_sqs::Client::new(config),
+                client: sqs,
                 chunks: deployment.chunks_queue.clone(),
                 slices: deployment.slices_queue.clone(),
                 wakes: deployment.wakes_queue.clone(),

@@ -1,11 +1,12 @@
 //! The stream of the table of profiles: items before and after they were written.
 
 use domain::change::{Change, Versions};
-use domain::identity::ProfileId;
+use domain::edge::visitor::StoredVisitor;
+use domain::identity::{IdentityKey, ProfileId};
 use serde::de::DeserializeOwned;
 
 use crate::item::{Item, decode, text};
-use crate::{Error, keys};
+use crate::{Error, keys, visitors};
 
 /// A change of what is stored of a profile, as the stream of the table tells of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,12 +32,41 @@ impl ProfileChange {
             Change::Graph(Box::new(versions(old, new)?))
         } else if sk.starts_with(keys::FRAGMENT) {
             Change::Fragment(Box::new(versions(old, new)?))
-        } else if sk == keys::BATCH_MEMBERSHIPS {
+        } else if sk == keys::BATCH_MEMBERSHIPS || sk.starts_with(keys::EDGE_MEMBERSHIPS) {
             Change::Memberships(versions(old, new)?)
         } else {
             return Ok(None);
         };
         Ok(Some(ProfileChange { profile, change }))
+    }
+}
+
+/// A visitor of whom something has changed that linking copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitorChange {
+    /// The key of the visitor's ECID.
+    pub ecid: IdentityKey,
+}
+
+impl VisitorChange {
+    /// Reads the two images of an item; one that is empty is none. What is no visitor's, or changes nothing that linking
+    /// copies, comes to nothing: linking's own writes among it.
+    ///
+    /// # Errors
+    /// Where an image is not what its key says.
+    pub fn read(old: &serde_dynamo::Item, new: &serde_dynamo::Item) -> Result<Option<VisitorChange>, Error> {
+        let (old, new) = (Item::from(old.clone()), Item::from(new.clone()));
+        let pk = text(&new, "pk").or_else(|| text(&old, "pk")).unwrap_or_default();
+        let Some(ecid) = keys::visitor_of(pk) else { return Ok(None) };
+        let of =
+            |image: Item| if image.is_empty() { Ok(StoredVisitor::default()) } else { visitors::read(image) };
+        let (old, new) = (of(old)?.visitor, of(new)?.visitor);
+        let has_changed = old.memberships != new.memberships
+            || old.signals != new.signals
+            || old.login != new.login
+            || old.consent != new.consent
+            || old.notified != new.notified;
+        Ok(has_changed.then_some(VisitorChange { ecid }))
     }
 }
 

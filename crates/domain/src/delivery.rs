@@ -235,7 +235,7 @@ pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now
         return Wanted::Absent;
     }
     let Some(audience) = catalogue.audiences.get(&dataflow.audience) else { return Wanted::Absent };
-    match profile.memberships.is_realized_by(&audience.name, &audience.definition) {
+    match profile.is_realized_by(&audience.name, &audience.definition) {
         Some(true) => {}
         Some(false) => return Wanted::Absent,
         None => return Wanted::Undecided,

@@ -7,5 +7,6 @@ pub mod consent;
 pub mod datastream;
 pub mod decide;
 pub mod offer;
+pub mod received;
 pub mod signal;
 pub mod visitor;

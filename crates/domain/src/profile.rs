@@ -6,15 +6,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::audience::DefinitionHash;
 use crate::catalogue::Catalogue;
 use crate::dataset::Dataset;
 use crate::delivery::Delivery;
 use crate::fragment::{Fragment, FragmentKey, OrderToken};
 use crate::graph::Graph;
-use crate::identity::{Identity, ProfileId};
-use crate::membership::Memberships;
+use crate::identity::{Identity, IdentityKey, ProfileId};
+use crate::membership::{MembershipStatus, Memberships};
 use crate::merge::{AttributeMerge, MergePolicy};
-use crate::name::{DataflowName, DatasetName};
+use crate::name::{AudienceName, DataflowName, DatasetName};
 use crate::namespace::NamespaceCode;
 use crate::value::{self, FieldPath, Object, Value};
 
@@ -27,8 +28,10 @@ pub struct Profile {
     pub graph: Graph,
     /// What each dataset says of each of its identities.
     pub fragments: BTreeMap<FragmentKey, Fragment>,
-    /// The audiences that it is in.
+    /// The audiences that it is in, as evaluated on schedule.
     pub memberships: Memberships,
+    /// The edge audiences that its visitors are in, by the key of each visitor's ECID.
+    pub edge_memberships: BTreeMap<IdentityKey, Memberships>,
     /// What each dataflow has sent of it.
     pub deliveries: BTreeMap<DataflowName, Delivery>,
 }
@@ -66,6 +69,23 @@ impl Profile {
                 .get(&key.dataset)
                 .is_some_and(|dataset| may_be_used(catalogue, dataset, fragment, now))
         })
+    }
+
+    /// Whether the profile is in an audience as a definition decided it; nothing where it is in as another one did.
+    /// It is in an edge audience if one of its visitors is.
+    pub fn is_realized_by(&self, audience: &AudienceName, definition: &DefinitionHash) -> Option<bool> {
+        let mut all = std::iter::once(&self.memberships).chain(self.edge_memberships.values());
+        all.try_fold(false, |is_in, each| Some(is_in | each.is_realized_by(audience, definition)?))
+    }
+
+    /// Whether one of the profile's visitors is in an edge audience.
+    pub fn is_in_at_edge(&self, audience: &str) -> bool {
+        let of = |memberships: &Memberships| {
+            memberships.audiences.iter().any(|(name, membership)| {
+                name.as_str() == audience && membership.status == MembershipStatus::Realized
+            })
+        };
+        self.edge_memberships.values().any(of)
     }
 
     /// The merged view of the profile.
@@ -126,12 +146,20 @@ impl Profile {
 }
 
 fn may_be_used(catalogue: &Catalogue, dataset: &Dataset, fragment: &Fragment, now: Timestamp) -> bool {
-    let today = day(now);
+    is_kept(dataset, fragment.confirmed, now) && is_under_contract(catalogue, dataset, day(now))
+}
+
+/// Whether what a dataset said on a day, by its number, may still be used as far as the dataset's retention goes.
+pub fn is_kept(dataset: &Dataset, confirmed: i32, now: Timestamp) -> bool {
     let kept = dataset
         .retention
         .days
-        .is_none_or(|days| day_number(now).saturating_sub(fragment.confirmed) <= i32::from(days));
-    let until = dataset.retention.until.is_none_or(|until| today <= until);
+        .is_none_or(|days| day_number(now).saturating_sub(confirmed) <= i32::from(days));
+    kept && dataset.retention.until.is_none_or(|until| day(now) <= until)
+}
+
+/// Whether no contract stands behind a dataset that has run out.
+pub fn is_under_contract(catalogue: &Catalogue, dataset: &Dataset, today: Date) -> bool {
     let contract = catalogue.partner_of(dataset).and_then(|partner| partner.contract.as_ref());
-    kept && until && contract.is_none_or(|contract| !contract.has_ended(today))
+    contract.is_none_or(|contract| !contract.has_ended(today))
 }

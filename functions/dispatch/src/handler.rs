@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{ProfileChange, Store, Sweep, Swept};
+use aws::{ProfileChange, Queue, Store, Sweep, Swept, VisitorChange, Work};
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use domain::catalogue::Catalogue;
@@ -61,6 +61,7 @@ impl Dispatch {
     }
 
     async fn deal_with(&self, records: Vec<EventRecord>) -> Result<(), Failed> {
+        self.link_visitors(&records).await?;
         let in_force = self.store.catalogue().await.map_err(|error| Failed { record: 0, error })?;
         let Some(in_force) = in_force else { return Ok(()) };
         let (profiles, unreadable) = concerned(records, &in_force.catalogue);
@@ -86,6 +87,20 @@ impl Dispatch {
             failures.extend(woken.err().map(|error| Failed { record: first, error }));
         }
         failures.into_iter().min_by_key(|failed| failed.record).map_or(Ok(()), Err)
+    }
+
+    /// Has visitors linked of whom something has changed.
+    async fn link_visitors(&self, records: &[EventRecord]) -> Result<(), Failed> {
+        let mut visitors = BTreeMap::new();
+        for (record, changed) in records.iter().enumerate() {
+            let change = VisitorChange::read(&changed.change.old_image, &changed.change.new_image);
+            let change = change.map_err(|error| Failed { record, error })?;
+            visitors.extend(change.map(|VisitorChange { ecid }| (ecid, record)));
+        }
+        let first = visitors.values().min().copied().unwrap_or_default();
+        let work: Vec<Work> = visitors.into_keys().map(|ecid| Work::Visitor { ecid }).collect();
+        let sent = self.store.queues.send(Queue::Chunks, &work).await;
+        sent.map_err(|error| Failed { record: first, error })
     }
 
     async fn sweep(

@@ -5,8 +5,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use jiff::Timestamp;
 use tracing::error;
 
-use crate::audiences::NoPredicate;
 use crate::limits::Limits;
+use segmentation::NoPredicate;
 
 /// The function: the store, and how much of it is worked on at once.
 #[derive(Debug)]

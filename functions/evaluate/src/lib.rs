@@ -4,7 +4,6 @@
 //! of its profiles is held against all [`audiences`] in one pass, memberships that changed are written, and delivery
 //! states that lag are marked. Its checkpoint moves with every page, so that it can be taken up again anywhere.
 
-pub mod audiences;
 pub mod handler;
 pub mod limits;
 pub mod run;

@@ -1,18 +1,21 @@
 //! One slice of a run: profiles page by page, memberships that changed, marks on what lags, and a checkpoint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{Evaluate, Queue, Run, Slice, SliceKey, Store, Sweep, Swept};
+use aws::{Evaluate, InForce, Queue, Run, Slice, SliceKey, Store, Sweep, Swept};
 use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
+use domain::edge::visitor::{StoredVisitor, Visitor};
+use domain::identity::IdentityKey;
 use domain::membership::MembershipStatus;
-use domain::name::{AudienceName, DataflowName};
-use domain::profile::Profile;
+use domain::name::{AudienceName, DataflowName, DatastreamName};
+use domain::profile::{Profile, day};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use jiff::civil::Date;
+use segmentation::{Audiences, EdgeAudiences, NoPredicate};
 use tracing::info;
 
-use crate::audiences::Audiences;
 use crate::handler::{Evaluator, Failure};
 
 /// How often a profile's memberships are decided where somebody else writes them at the same time. Whoever comes first
@@ -35,6 +38,7 @@ impl Evaluator {
             catalogue: &in_force.catalogue,
             sequence: in_force.sequence,
             audiences: Audiences::compile(&in_force.catalogue)?,
+            edge_audiences: edge_audiences(&in_force, day(now))?,
             sweep: self.store.sweep(&in_force, now),
             run: &run,
             now,
@@ -85,6 +89,11 @@ impl Evaluator {
             .buffer_unordered(self.limits.at_once)
             .try_collect()
             .await?;
+        stream::iter(page.visitors)
+            .map(|(ecid, stored)| pass.visitor(ecid, stored))
+            .buffer_unordered(self.limits.at_once)
+            .try_collect::<()>()
+            .await?;
         for (profile, swept) in seen.into_iter().flatten() {
             count(&mut slice, &profile, &swept, pass.run.started);
             pending.extend(swept.pending);
@@ -98,6 +107,16 @@ impl Evaluator {
     }
 }
 
+fn edge_audiences(
+    in_force: &InForce,
+    today: Date,
+) -> Result<BTreeMap<DatastreamName, EdgeAudiences>, NoPredicate> {
+    let compile =
+        |datastream| EdgeAudiences::compile(&in_force.catalogue, in_force.sequence, datastream, today);
+    let datastreams = in_force.catalogue.datastreams.iter();
+    datastreams.map(|(name, datastream)| Ok((name.clone(), compile(datastream)?))).collect()
+}
+
 fn segment_number(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -108,6 +127,7 @@ struct Pass<'a> {
     catalogue: &'a Catalogue,
     sequence: u64,
     audiences: Audiences<'a>,
+    edge_audiences: BTreeMap<DatastreamName, EdgeAudiences>,
     sweep: Sweep,
     run: &'a Run,
     now: Timestamp,
@@ -124,6 +144,27 @@ impl Pass<'_> {
             .collect();
         let swept = self.sweep.mark(&profile, &changed, Timestamp::now()).await?;
         Ok(Some((profile, swept)))
+    }
+
+    /// Evaluates a visitor again: an event grows old, a contract ends, a definition changes, and no request says so.
+    async fn visitor(&self, ecid: IdentityKey, mut stored: StoredVisitor) -> Result<(), Failure> {
+        let Store { visitors, .. } = self.store;
+        for _ in 0..ATTEMPTS {
+            let after =
+                match stored.visitor.datastream.as_ref().and_then(|name| self.edge_audiences.get(name)) {
+                    Some(audiences) => audiences.evaluate(&stored, self.now),
+                    // Whoever was in an audience of a datastream that is gone has left it.
+                    None => stored.visitor.memberships.after(&BTreeMap::new(), self.sequence, self.now),
+                };
+            let Some(memberships) = after else { return Ok(()) };
+            let visitor = Visitor { memberships, ..stored.visitor };
+            if visitors.put(&ecid, &visitor, stored.version, self.now).await? {
+                return Ok(());
+            }
+            // The visitor came by meanwhile.
+            stored = visitors.get(&ecid).await?;
+        }
+        Ok(())
     }
 
     /// The profile with its memberships as they are now, written if they have changed.
@@ -193,7 +234,6 @@ fn is_unknown(delivery: &Delivery) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     use domain::delivery::Sent;
     use domain::fragment::OrderToken;
@@ -235,6 +275,7 @@ mod tests {
             },
             fragments: BTreeMap::new(),
             memberships: Memberships { version: 1, sequence: 1, audiences },
+            edge_memberships: BTreeMap::new(),
             deliveries: BTreeMap::from([
                 ("gone".parse().unwrap(), Delivery { sent: Some(sent), ..Delivery::default() }),
                 ("file".parse().unwrap(), Delivery { outcome: Some(outcome), ..Delivery::default() }),

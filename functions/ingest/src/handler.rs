@@ -53,6 +53,8 @@ impl Ingest {
             }
             Message::Work(Work::Start { dataset, batch }) => self.take_turn(&dataset, batch).await,
             Message::Work(Work::Chunk(chunk)) => self.apply(&chunk).await,
+            Message::Work(Work::Visitor { ecid }) => self.link_visitor(&ecid).await,
+            Message::Event(untaken) => self.keep_event(&untaken).await,
         }
     }
 

@@ -1,14 +1,19 @@
-//! From a file in the inbox to fragments on profiles.
+//! From a file in the inbox to fragments on profiles; and what the edge left, to the same profiles.
 //!
 //! A notification opens a batch; one pass checks every row of the object and stages the accepted ones in chunks
 //! ([`check`]); when it is the batch's turn its chunks are handed out ([`turn`]) and applied ([`apply`]). Every step is
 //! a message on a queue and may be delivered again at any point: it finds what was done and goes on from there.
+//!
+//! What the edge remembers of a visitor is linked to a profile by the same rules as a row ([`visitor`]), and events that
+//! the stream of events did not take are kept ([`events`]).
 
 pub mod apply;
 pub mod check;
+pub mod events;
 pub mod handler;
 pub mod message;
 pub mod quarantine;
 pub mod row;
 pub mod staging;
 pub mod turn;
+pub mod visitor;

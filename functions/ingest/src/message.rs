@@ -1,11 +1,11 @@
 //! What comes in from the queues: notifications of S3, and our own work.
 
-pub use aws::Work;
+pub use aws::{Untaken, Work};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 /// A message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// Objects have arrived in a bucket.
     Arrived(Vec<Arrival>),
@@ -13,6 +13,8 @@ pub enum Message {
     Test,
     /// Work that an earlier step left.
     Work(Work),
+    /// An event that the stream of events did not take.
+    Event(Box<Untaken>),
 }
 
 /// An object that has arrived.
@@ -30,7 +32,7 @@ pub struct Arrival {
 #[derive(Debug, thiserror::Error)]
 pub enum UnknownMessage {
     /// It is no JSON, or of another form.
-    #[error("the message is neither a notification of S3 nor work of a batch")]
+    #[error("the message is neither a notification of S3, nor work, nor an event")]
     Form(#[source] serde_json::Error),
     /// An object's key is not UTF-8 under its encoding.
     #[error("the key of an object in bucket `{0}` is not UTF-8")]
@@ -41,6 +43,7 @@ pub enum UnknownMessage {
 #[serde(untagged)]
 enum Body {
     Work(Work),
+    Event(Box<Untaken>),
     Notification {
         #[serde(rename = "Records")]
         records: Vec<NotificationRecord>,
@@ -85,6 +88,7 @@ impl Message {
     pub fn parse(body: &str) -> Result<Message, UnknownMessage> {
         match serde_json::from_str(body).map_err(UnknownMessage::Form)? {
             Body::Work(work) => Ok(Message::Work(work)),
+            Body::Event(untaken) => Ok(Message::Event(untaken)),
             Body::Test { event } if event == "s3:TestEvent" => Ok(Message::Test),
             Body::Test { .. } => {
                 Err(UnknownMessage::Form(serde::de::Error::custom("an event that is no test of S3")))

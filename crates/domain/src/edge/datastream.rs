@@ -32,6 +32,10 @@ pub struct Datastream {
     /// How a page proves who is logged in. Without it no identity of an event links anyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenRule>,
+    /// The name of the secret, below the deployment's prefix and `edge/`, that holds the key of the site's own servers.
+    /// Without it no server is authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_key: Option<String>,
     /// The fields of the visitor that authenticated servers are told. Browsers are told none.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub attributes: BTreeSet<FieldPath>,

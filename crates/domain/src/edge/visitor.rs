@@ -107,6 +107,9 @@ pub struct Login {
 /// What linking knows of a visitor; the edge reads it and never writes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct VisitorLink {
+    /// Goes up by one with every write; a write is made on condition of the version that was read.
+    #[serde(default)]
+    pub version: u64,
     /// The profile that holds what the visitor left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileId>,
@@ -117,6 +120,24 @@ pub struct VisitorLink {
     /// What of the notifications is counted already.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<OfferName, Notified>,
+}
+
+/// Everything that is stored of a visitor. The default is a visitor of whom nothing is stored.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoredVisitor {
+    /// The version of the edge's part: it goes up by one with every write. 0 where nothing is stored.
+    pub version: u64,
+    /// The edge's part.
+    pub visitor: Visitor,
+    /// The part of linking.
+    pub link: VisitorLink,
+}
+
+impl StoredVisitor {
+    /// Whether the visitor is in an audience: of the edge, or of the profile that the visitor is linked to.
+    pub fn is_in(&self, audience: &AudienceName) -> bool {
+        self.visitor.memberships.is_realized(audience) || self.link.audiences.contains(audience)
+    }
 }
 
 impl Visitor {
@@ -173,9 +194,11 @@ impl Visitor {
         Visitor { ecid: self.ecid.clone(), consent: Some(consent), ..Visitor::default() }
     }
 
-    /// The attributes that partners' scripts supplied, of several for one field the newest.
-    pub fn attributes(&self) -> Object {
-        let mut signals: Vec<_> = self.signals.iter().collect();
+    /// The attributes that partners' scripts supplied, of those signals that may be used; of several for one field the
+    /// newest.
+    pub fn attributes(&self, may_be_used: impl Fn(&DatasetName, &Signal) -> bool) -> Object {
+        let mut signals: Vec<_> =
+            self.signals.iter().filter(|(dataset, signal)| may_be_used(dataset, signal)).collect();
         signals.sort_by_key(|(dataset, signal)| (signal.at, *dataset));
         let mut attributes = Object::new();
         for (_, signal) in signals {

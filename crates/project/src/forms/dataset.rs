@@ -217,7 +217,7 @@ impl SourceForm {
             SourceForm::Datastream(form) => {
                 scope.forms.datastreams.look_up(&form.datastream, notes);
                 if let Some(schema) = schema {
-                    form.check_fields(schema, notes);
+                    form.check_fields(schema, scope, notes);
                 }
             }
         }
@@ -227,7 +227,7 @@ impl SourceForm {
 impl DatastreamForm {
     /// Holds what is mapped against the schema: events as they come have the class of events, and what tells of a
     /// visitor is a profile's, whose primary identity is the visitor's ECID.
-    fn check_fields(&self, schema: &Schema, notes: &mut Notes<'_>) {
+    fn check_fields(&self, schema: &Schema, scope: &Scope<'_>, notes: &mut Notes<'_>) {
         let maps = !self.fields.value.is_empty();
         if maps != (schema.class == Class::Profile) {
             let message = if maps {
@@ -258,6 +258,16 @@ impl DatastreamForm {
                 schema.name, identity.namespace
             );
             notes.note(self.datastream.at, message, None);
+        }
+        // A page can claim any e-mail address: who somebody is, only a signed token says.
+        for (path, identity) in schema.identities() {
+            let namespace = scope.catalogue.namespace(&identity.namespace);
+            let links = namespace.is_some_and(|namespace| namespace.kind.links_people());
+            if links && self.fields.value.iter().any(|(_, filled)| filled.value == path) {
+                let message = format!("`{path}` would link people by what a page claims");
+                let help = "leave it to the datastream's `token` to say who has logged in".to_owned();
+                notes.note(self.fields.at, message, help);
+            }
         }
         for (_, At { value: path, at }) in &self.fields.value {
             match schema.field(path).map(|field| &field.kind) {
@@ -405,7 +415,10 @@ impl DatasetForm {
             self.check_partner(schema, scope, notes);
         }
         // Who a customer is, is the company's own to say.
-        let of_origin = if self.partner.is_some() { OnUnmatched::SetAside } else { OnUnmatched::Create };
+        // Of a visitor nobody else knows anything: what is said of them makes a profile.
+        let is_file = matches!(self.source, SourceForm::Files(_));
+        let of_origin =
+            if self.partner.is_some() && is_file { OnUnmatched::SetAside } else { OnUnmatched::Create };
         Some(Dataset {
             name: name.clone(),
             title: self.title.clone().unwrap_or_else(|| name.to_string()),

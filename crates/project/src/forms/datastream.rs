@@ -33,6 +33,7 @@ pub(crate) struct DatastreamForm {
     device_cookie: Option<At<String>>,
     consent: Option<DefaultConsent>,
     token: Option<TokenForm>,
+    server_key: Option<At<String>>,
     attributes: Vec<At<FieldPath>>,
     browser_audiences: bool,
     target: Option<TargetForm>,
@@ -72,6 +73,7 @@ impl Read for DatastreamForm {
         let device_cookie = members.optional("device_cookie", notes);
         let consent = members.optional("consent", notes);
         let token = members.optional("token", notes);
+        let server_key = members.optional("server_key", notes);
         let attributes = members.optional("attributes", notes);
         let browser_audiences = members.optional("browser_audiences", notes);
         let target = members.optional("target", notes);
@@ -86,6 +88,7 @@ impl Read for DatastreamForm {
             device_cookie: device_cookie?,
             consent: consent?,
             token: token?,
+            server_key: server_key?,
             attributes: attributes?.unwrap_or_default(),
             browser_audiences: browser_audiences?.unwrap_or(false),
             target: target?,
@@ -189,6 +192,11 @@ impl DatastreamForm {
                 notes.note(limit.at, message, None);
             }
         }
+        let secrets = self.token.iter().map(|token| &token.secret).chain(&self.server_key);
+        for At { at, .. } in secrets.filter(|secret| !super::destination::is_secret_name(&secret.value)) {
+            let help = "name the secret; the key itself has no place in a project".to_owned();
+            notes.note(*at, "this is no name of a secret: expected letters, digits, `-`, `_`, `/`", help);
+        }
         if let Some(target) = &self.target {
             target.check(notes);
         }
@@ -227,6 +235,7 @@ impl DatastreamForm {
             device_cookie: self.device_cookie.as_ref().map(|cookie| cookie.value.clone()),
             consent: self.consent.unwrap_or(DefaultConsent::Out),
             token: self.token.as_ref().map(|token| token.compile(scope, notes)),
+            server_key: self.server_key.as_ref().map(|secret| secret.value.clone()),
             attributes: values(&self.attributes),
             browser_audiences: self.browser_audiences,
             target: self.target.as_ref().map(|target| target.compile(scope, notes)),
@@ -260,14 +269,6 @@ impl TokenForm {
                 let message = format!("namespace `{}` identifies nobody who logs in", namespace.value);
                 notes.note(namespace.at, message, None);
             }
-        }
-        if !super::destination::is_secret_name(&self.secret.value) {
-            let help = "name the secret; the key itself has no place in a project".to_owned();
-            notes.note(
-                self.secret.at,
-                "this is no name of a secret: expected letters, digits, `-`, `_`, `/`",
-                help,
-            );
         }
         let identities = self.identities.iter();
         TokenRule {

@@ -1,6 +1,6 @@
-//! The audiences of a catalogue, compiled once and held against any number of profiles.
+//! The audiences that are evaluated on schedule, over whole profiles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::audience::{Audience, DefinitionHash, Evaluation};
 use domain::catalogue::Catalogue;
@@ -8,9 +8,10 @@ use domain::membership::Finding;
 use domain::merge::MergePolicy;
 use domain::name::{AudienceName, MergePolicyName};
 use domain::profile::{Merged, Profile};
-use domain::schema::{Class, Fields, union};
 use jiff::Timestamp;
 use pql::{Context, Predicate, Schemas};
+
+use crate::compiled::{NoPredicate, Unions, check, in_order};
 
 /// The audiences of a catalogue that are evaluated on schedule, each after those that it refers to.
 #[derive(Debug)]
@@ -27,26 +28,17 @@ struct Compiled<'a> {
     predicate: Predicate,
 }
 
-/// An audience that cannot be evaluated. No catalogue should have one: it is checked before it is applied.
-#[derive(Debug, thiserror::Error)]
-#[error("audience `{audience}` cannot be evaluated: {reason}")]
-pub struct NoPredicate {
-    audience: AudienceName,
-    reason: String,
-}
-
 impl<'a> Audiences<'a> {
     /// Compiles the audiences of a catalogue.
     ///
     /// # Errors
     /// The first audience that is no expression over the catalogue's fields, or that refers to itself.
     pub fn compile(catalogue: &'a Catalogue) -> Result<Audiences<'a>, NoPredicate> {
-        // Schemas that are at odds have no union; an audience that reads one of their fields says so itself.
-        let fields = union(catalogue.schemas.values(), Class::Profile).unwrap_or_default();
+        let unions = Unions::of(catalogue);
         let compiled = in_order(catalogue)?
             .into_iter()
             .filter(|audience| audience.evaluation == Evaluation::Batch)
-            .map(|audience| Compiled::new(audience, catalogue, &fields))
+            .map(|audience| Compiled::new(audience, catalogue, &unions.schemas()))
             .collect::<Result<_, _>>()?;
         Ok(Audiences { catalogue, compiled })
     }
@@ -69,8 +61,10 @@ impl<'a> Audiences<'a> {
             let policy = audience.merge_policy;
             let view =
                 views.entry(&policy.name).or_insert_with(|| profile.merged(self.catalogue, policy, now));
-            let is_member =
-                |id: &str| findings.iter().any(|(name, finding)| name.as_str() == id && finding.member);
+            let is_member = |id: &str| {
+                findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
+                    || profile.is_in_at_edge(id)
+            };
             let context =
                 Context { attributes: &view.attributes, events: &[], audiences: &is_member, now: started };
             let member = is_somebody && audience.predicate.evaluate(&context);
@@ -85,54 +79,18 @@ impl<'a> Compiled<'a> {
     fn new(
         audience: &'a Audience,
         catalogue: &'a Catalogue,
-        fields: &Fields,
+        schemas: &Schemas<'_>,
     ) -> Result<Compiled<'a>, NoPredicate> {
-        let refuse = |reason: String| NoPredicate { audience: audience.name.clone(), reason };
         let policy = &audience.merge_policy;
         let merge_policy = catalogue.merge_policies.get(policy);
-        let checked = pql::parse(&audience.expression)
-            .map_err(|error| vec![error])
-            .and_then(|expression| expression.check(&Schemas { profile: fields, events: &Fields::new() }))
-            .map_err(|errors| refuse(first(&errors)))?;
         Ok(Compiled {
             name: &audience.name,
             merge_policy: merge_policy
-                .ok_or_else(|| refuse(format!("there is no merge policy `{policy}`")))?,
+                .ok_or_else(|| NoPredicate::of(audience, format!("there is no merge policy `{policy}`")))?,
             definition: audience.definition.clone(),
-            predicate: checked.compile(),
+            predicate: check(audience, schemas)?.compile(),
         })
     }
-}
-
-fn first(errors: &[pql::Error]) -> String {
-    errors.first().map(|error| error.message.clone()).unwrap_or_default()
-}
-
-/// Every audience after those that it refers to.
-fn in_order(catalogue: &Catalogue) -> Result<Vec<&Audience>, NoPredicate> {
-    let mut ordered: Vec<&Audience> = Vec::new();
-    let mut placed: BTreeSet<&AudienceName> = BTreeSet::new();
-    while placed.len() < catalogue.audiences.len() {
-        let before = placed.len();
-        for audience in catalogue.audiences.values() {
-            let is_next = !placed.contains(&audience.name)
-                && audience.refers_to.iter().all(|reference| placed.contains(reference));
-            if is_next {
-                placed.insert(&audience.name);
-                ordered.push(audience);
-            }
-        }
-        if placed.len() == before {
-            let stuck = catalogue.audiences.keys().find(|name| !placed.contains(name));
-            return stuck.map_or(Ok(ordered), |name| {
-                Err(NoPredicate {
-                    audience: name.clone(),
-                    reason: "it refers to itself, or to an audience that does not exist".to_owned(),
-                })
-            });
-        }
-    }
-    Ok(ordered)
 }
 
 #[cfg(test)]
@@ -145,8 +103,9 @@ mod tests {
     use domain::identity::Keyring;
     use domain::merge::AttributeMerge;
     use domain::namespace::Namespace;
-    use domain::schema::{Field, FieldType, Schema};
+    use domain::schema::{Class, Field, FieldType, Fields, Schema};
     use domain::value::{Object, Value};
+    use std::collections::BTreeSet;
 
     fn audience(name: &str, expression: &str, refers_to: &[&str]) -> Audience {
         Audience {
@@ -231,6 +190,7 @@ mod tests {
             graph,
             fragments,
             memberships: domain::membership::Memberships::default(),
+            edge_memberships: BTreeMap::new(),
             deliveries: BTreeMap::new(),
         }
     }

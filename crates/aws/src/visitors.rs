@@ -1,0 +1,196 @@
+//! Visitors in the table of profiles: one item each, in a partition of its own.
+//!
+//! The edge writes `state`, linking writes `link`, each on condition of its own version: neither has to wait for the
+//! other, and a request costs one read and at most one write.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem, Update};
+use domain::edge::visitor::{Notified, StoredVisitor, VISITOR_KEPT, Visitor, VisitorLink};
+use domain::identity::IdentityKey;
+use domain::name::OfferName;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use crate::item::{FORMAT, Item, attribute, decode, key};
+use crate::units::{Meter, Units};
+use crate::{Error, keys};
+
+/// The visitors.
+#[derive(Debug, Clone)]
+pub struct Visitors {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    pub(crate) ledger: String,
+    pub(crate) meter: Meter,
+}
+
+/// A visitor's item.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    version: u64,
+    #[serde(default)]
+    state: Visitor,
+    #[serde(default)]
+    link: VisitorLink,
+}
+
+/// The visitor that an item holds.
+pub(crate) fn read(item: Item) -> Result<StoredVisitor, Error> {
+    let Stored { version, state, link } = decode(item)?;
+    Ok(StoredVisitor { version, visitor: state, link })
+}
+
+impl Visitors {
+    /// What is stored of a visitor, read strongly.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn get(&self, ecid: &IdentityKey) -> Result<StoredVisitor, Error> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(keys::visitor(ecid), keys::VISITOR)))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::of("read a visitor", error))?;
+        self.meter.read(output.consumed_capacity());
+        output.item.map_or_else(|| Ok(StoredVisitor::default()), read)
+    }
+
+    /// Writes the edge's part of a visitor on condition of the version that was read, 0 where nothing was. Says whether
+    /// it was written.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn put(
+        &self,
+        ecid: &IdentityKey,
+        visitor: &Visitor,
+        read: u64,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let gone = now.saturating_add(VISITOR_KEPT).map_err(|error| Error::of("date a visitor", error))?;
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(keys::visitor(ecid), keys::VISITOR)))
+            .update_expression("SET #state = :state, #version = :next, #ttl = :gone, #v = :format")
+            .condition_expression(if read == 0 {
+                "attribute_not_exists(#version)"
+            } else {
+                "#version = :read"
+            })
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#v", "v")
+            .expression_attribute_values(":state", attribute(visitor)?)
+            .expression_attribute_values(":next", AttributeValue::N(read.saturating_add(1).to_string()))
+            .expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()))
+            .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if read != 0 {
+            update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
+        }
+        match update.send().await {
+            Ok(output) => {
+                self.meter.write(output.consumed_capacity());
+                Ok(true)
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(Error::of("write a visitor", error)),
+        }
+    }
+
+    /// Writes the part of linking on condition of its version, and counts what pages have reported of offers since the
+    /// last time, in one transaction: so it counts once. Says whether it was written.
+    ///
+    /// # Errors
+    /// Where the tables cannot be written.
+    pub async fn link(
+        &self,
+        ecid: &IdentityKey,
+        link: &VisitorLink,
+        read: u64,
+        reported: &BTreeMap<OfferName, Notified>,
+        day: Date,
+    ) -> Result<bool, Error> {
+        let condition = if read == 0 {
+            "attribute_exists(pk) AND attribute_not_exists(#link)"
+        } else {
+            "#link.#version = :read"
+        };
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(keys::visitor(ecid), keys::VISITOR)))
+            .update_expression("SET #link = :link")
+            .condition_expression(condition)
+            .expression_attribute_names("#link", "link")
+            .expression_attribute_values(":link", attribute(link)?);
+        if read != 0 {
+            update = update
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":read", AttributeValue::N(read.to_string()));
+        }
+        let mut writes = vec![transact(update.build())?];
+        for (offer, notified) in reported {
+            writes.push(transact(self.count(offer, notified, day).build())?);
+        }
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(TransactWriteItemsError::is_transaction_canceled_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(Error::of("link a visitor", error)),
+        }
+    }
+
+    fn count(
+        &self,
+        offer: &OfferName,
+        notified: &Notified,
+        day: Date,
+    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+        let number = |count: u64| AttributeValue::N(count.to_string());
+        Update::builder()
+            .table_name(&self.ledger)
+            .set_key(Some(key(keys::offer(offer), keys::day(day))))
+            .update_expression("ADD #displayed :displayed, #interacted :interacted SET #v = :format")
+            .expression_attribute_names("#displayed", "displayed")
+            .expression_attribute_names("#interacted", "interacted")
+            .expression_attribute_names("#v", "v")
+            .expression_attribute_values(":displayed", number(notified.displayed))
+            .expression_attribute_values(":interacted", number(notified.interacted))
+            .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
+    }
+
+    /// The capacity units that calls consumed since the last asking.
+    pub fn take_units(&self) -> Units {
+        self.meter.take()
+    }
+}
+
+fn transact(update: Result<Update, aws_sdk_dynamodb::error::BuildError>) -> Result<TransactWriteItem, Error> {
+    let update = update.map_err(|error| Error::of("write a transaction", error))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}

@@ -1,0 +1,12 @@
+//! Segmentation: the audiences of a catalogue, compiled once and held against any number of profiles or visitors.
+//!
+//! Batch audiences look at whole profiles, on schedule ([`Audiences`]). Edge audiences look at one visitor, while a page
+//! waits, and again on schedule ([`EdgeAudiences`]).
+
+mod batch;
+mod compiled;
+mod edge;
+
+pub use batch::Audiences;
+pub use compiled::NoPredicate;
+pub use edge::EdgeAudiences;

@@ -1,0 +1,328 @@
+//! Linking a visitor: what the edge remembers of one is copied to the profile that it belongs to.
+//!
+//! The visitor's own item decides, and everything here follows from it: whoever logged in last holds the ECID, and with
+//! it what partners' scripts said of the visitor and the edge audiences that the visitor is in. Of somebody who never
+//! logged in, a profile of the ECID alone holds that. Every step can be repeated, and a message that comes again finds
+//! everything in its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws::{InForce, Reference, Store};
+use domain::catalogue::Catalogue;
+use domain::dataset::Dataset;
+use domain::edge::consent::may_collect;
+use domain::edge::datastream::Datastream;
+use domain::edge::visitor::{Notified, StoredVisitor, Visitor, VisitorLink};
+use domain::fragment::{OrderToken, Record};
+use domain::graph::Graph;
+use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
+use domain::ingest::Intake;
+use domain::membership::Memberships;
+use domain::name::{AudienceName, OfferName};
+use domain::profile::day;
+use domain::schema::Schema;
+use domain::value::{self, Object, Value};
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use crate::handler::{Failure, Ingest};
+use crate::row::{Applier, Outcome};
+
+/// The namespace of the edge's visitors.
+const ECID: &str = "ECID";
+
+impl Ingest {
+    /// Links what is stored of a visitor now.
+    pub(crate) async fn link_visitor(&self, ecid: &IdentityKey) -> Result<(), Failure> {
+        let in_force =
+            self.store.catalogue().await?.ok_or("no catalogue is in force: apply a project first")?;
+        let stored = self.store.visitors.get(ecid).await?;
+        let linking = Linking {
+            store: &self.store,
+            in_force: &in_force,
+            keyring: self.keyring().await?,
+            ecid,
+            stored: &stored,
+            now: Timestamp::now(),
+        };
+        linking.run().await
+    }
+}
+
+/// One visitor that is being linked.
+struct Linking<'a> {
+    store: &'a Store,
+    in_force: &'a InForce,
+    keyring: &'a Keyring,
+    ecid: &'a IdentityKey,
+    stored: &'a StoredVisitor,
+    now: Timestamp,
+}
+
+/// A record of the visitor for one dataset.
+struct Part<'a> {
+    dataset: &'a Dataset,
+    schema: &'a Schema,
+    record: Record,
+}
+
+impl Linking<'_> {
+    async fn run(&self) -> Result<(), Failure> {
+        let Store { identities, visitors, .. } = self.store;
+        let linked = identities.link(self.ecid).await?;
+        if self.stored.version == 0 {
+            // The visitor was forgotten after some weeks without a visit, and is in no edge audience any more.
+            if let Some(profile) = linked {
+                self.store.profiles.copy_edge_memberships(&profile, self.ecid, None).await?;
+            }
+            return Ok(());
+        }
+        let parts = self.parts()?;
+        for holder in self.former_holders(linked, &parts).await? {
+            self.detach(&holder).await?;
+        }
+        for part in &parts {
+            self.apply(part).await?;
+        }
+        let profile = if parts.is_empty() { None } else { identities.link(self.ecid).await? };
+        let mut audiences = BTreeSet::new();
+        if let Some(profile) = &profile {
+            self.store.profiles.copy_edge_memberships(profile, self.ecid, self.memberships()).await?;
+            audiences = self.audiences_of(profile).await?;
+        }
+        let link = &self.stored.link;
+        let (counted, reported) = count(&self.stored.visitor.notified, &link.counted);
+        let next = VisitorLink { version: link.version.saturating_add(1), profile, audiences, counted };
+        if (VisitorLink { version: link.version, ..next.clone() }) == *link {
+            return Ok(());
+        }
+        if !visitors.link(self.ecid, &next, link.version, &reported, day(self.now)).await? {
+            return Err("somebody else linked the visitor at the same moment".into());
+        }
+        info!(profile = next.profile.is_some(), offers = reported.len(), "A visitor was linked.");
+        Ok(())
+    }
+
+    fn catalogue(&self) -> &Catalogue {
+        &self.in_force.catalogue
+    }
+
+    fn visitor(&self) -> &Visitor {
+        &self.stored.visitor
+    }
+
+    /// The datastream of the last visit, if the visitor allows anything to be kept.
+    fn datastream(&self) -> Option<&Datastream> {
+        let name = self.visitor().datastream.as_ref()?;
+        let datastream = self.catalogue().datastreams.get(name)?;
+        may_collect(self.visitor().consent.as_ref(), datastream.consent).then_some(datastream)
+    }
+
+    /// The memberships to copy; none where there are none, or the visitor does not allow it.
+    fn memberships(&self) -> Option<&Memberships> {
+        let memberships = &self.visitor().memberships;
+        (!memberships.audiences.is_empty() && self.datastream().is_some()).then_some(memberships)
+    }
+
+    /// The records that the visitor comes to: what partners' scripts said, and where somebody logged in or is in an
+    /// audience, that the visitor has been here.
+    fn parts(&self) -> Result<Vec<Part<'_>>, Failure> {
+        let Some(datastream) = self.datastream() else { return Ok(Vec::new()) };
+        let mut parts = Vec::new();
+        for (dataset, _) in self.catalogue().signals(&datastream.name) {
+            if let Some(signal) = self.visitor().signals.get(&dataset.name) {
+                let token = self.token(signal.at);
+                parts.push(self.part(dataset, signal.attributes.clone(), token)?);
+            }
+        }
+        let login = self.visitor().login.as_ref();
+        let here =
+            login.map(|login| login.at).or(self.visitor().seen.filter(|_| self.memberships().is_some()));
+        let events = self.catalogue().datasets.values().find(|dataset| {
+            let of_events = dataset.events().filter(|events| events.fields.is_empty());
+            of_events.is_some_and(|events| events.datastream == datastream.name)
+        });
+        if let (Some(at), Some(dataset)) = (here, events)
+            // Signals alone name the visitor already.
+            && (login.is_some() || parts.is_empty())
+        {
+            parts.push(self.part(dataset, Object::new(), self.token(at))?);
+        }
+        // Whose the visitor is, is said by the login: its record goes first.
+        parts.reverse();
+        Ok(parts)
+    }
+
+    fn token(&self, at: Timestamp) -> OrderToken {
+        let time = u64::try_from(at.as_millisecond()).unwrap_or_default();
+        OrderToken { time, batch: 0, row: 0 }
+    }
+
+    fn part<'b>(
+        &'b self,
+        dataset: &'b Dataset,
+        mut attributes: Object,
+        token: OrderToken,
+    ) -> Result<Part<'b>, Failure> {
+        let schema = self.catalogue().schemas.get(&dataset.schema);
+        let schema = schema.ok_or_else(|| format!("dataset `{}` has no schema", dataset.name))?;
+        let primary = schema.identities().into_iter().find(|(_, identity)| identity.primary);
+        let record = match primary {
+            Some((path, _)) => {
+                value::insert(&mut attributes, &path, Value::String(self.visitor().ecid.clone()));
+                let intake = Intake::new(self.catalogue(), dataset, schema, self.keyring);
+                Record { others: Vec::new(), ..intake.record(attributes, token)? }
+            }
+            None => Record {
+                token,
+                primary: self.identity()?,
+                others: self.login(),
+                partner_ids: BTreeSet::new(),
+                attributes,
+            },
+        };
+        Ok(Part { dataset, schema, record })
+    }
+
+    fn identity(&self) -> Result<Identity, Failure> {
+        let namespace = ECID.parse().ok().and_then(|code| self.catalogue().namespace(&code));
+        let namespace = namespace.ok_or("the catalogue has no namespace `ECID`")?;
+        Ok(self.keyring.identity(namespace, &self.visitor().ecid)?)
+    }
+
+    /// The identities of whoever logged in last.
+    fn login(&self) -> Vec<Identity> {
+        let login = self.visitor().login.iter();
+        login.flat_map(|login| &login.identities).cloned().collect()
+    }
+
+    /// The profiles that held the visitor and are to hold it no more: somebody else has logged in, the visitor has
+    /// withdrawn consent, or an earlier attempt was broken off.
+    async fn former_holders(
+        &self,
+        linked: Option<ProfileId>,
+        parts: &[Part<'_>],
+    ) -> Result<BTreeSet<ProfileId>, Failure> {
+        let mut holders: BTreeSet<ProfileId> = linked.into_iter().collect();
+        holders.extend(self.stored.link.profile.clone());
+        if parts.is_empty() {
+            return Ok(holders);
+        }
+        let mut persons = BTreeSet::new();
+        for identity in self.login() {
+            persons.extend(self.store.identities.link(&identity.key).await?);
+        }
+        let mut former = BTreeSet::new();
+        for holder in holders {
+            if persons.is_empty() {
+                if self.is_somebody_else(&holder).await? {
+                    former.insert(holder);
+                }
+            } else if !persons.contains(&holder) {
+                former.insert(holder);
+            }
+        }
+        Ok(former)
+    }
+
+    /// Whether a profile has another identity of a namespace of which the login names one.
+    async fn is_somebody_else(&self, holder: &ProfileId) -> Result<bool, Failure> {
+        let login = self.login();
+        let Some(graph) = self.store.profiles.graph(holder).await? else { return Ok(false) };
+        let is_unique = |identity: &Identity| {
+            let namespace = self.catalogue().namespace(&identity.namespace);
+            namespace.is_some_and(|namespace| namespace.kind.is_unique())
+        };
+        let differs = |identity: &Identity| {
+            let mut nodes = graph.identities.iter();
+            nodes.any(|(key, node)| node.namespace == identity.namespace && *key != identity.key)
+        };
+        Ok(login.iter().any(|identity| is_unique(identity) && differs(identity)))
+    }
+
+    /// Takes the visitor off a profile: memberships first, so that what was delivered because of them is withdrawn,
+    /// then what scripts said, then the ECID itself. In the graph it stands longest: what a crash leaves is found by it.
+    async fn detach(&self, profile: &ProfileId) -> Result<(), Failure> {
+        let Store { profiles, identities, .. } = self.store;
+        profiles.copy_edge_memberships(profile, self.ecid, None).await?;
+        let Some(graph) = profiles.graph(profile).await? else { return Ok(()) };
+        let mine: Vec<_> = graph
+            .fragments
+            .iter()
+            .filter(|fragment| fragment.primary == *self.ecid && self.is_of_datastream(&fragment.dataset))
+            .collect();
+        for key in &mine {
+            if let Some(fragment) = profiles.fragment(profile, key).await? {
+                profiles.delete_fragment(profile, key).await?;
+                let reference = Reference { profile: profile.clone(), fragment: (*key).clone() };
+                for partner_id in &fragment.partner_ids {
+                    identities.forget(&partner_id.key, &reference).await?;
+                }
+            }
+        }
+        identities.release(self.ecid, profile).await?;
+        self.drop_from_graph(profile, graph.clone()).await
+    }
+
+    async fn drop_from_graph(&self, profile: &ProfileId, graph: Graph) -> Result<(), Failure> {
+        let mine = BTreeSet::from([self.ecid]);
+        let mut graph = Some(graph);
+        while let Some(stands) = graph.filter(|graph| graph.identities.contains_key(self.ecid)) {
+            let mut next = stands.without(&mine);
+            next.fragments.retain(|fragment| {
+                fragment.primary != *self.ecid || !self.is_of_datastream(&fragment.dataset)
+            });
+            if self.store.profiles.put_graph(profile, &next, Some(stands.version)).await? {
+                return Ok(());
+            }
+            graph = self.store.profiles.graph(profile).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a dataset holds what datastreams say: a file's record of an ECID stays where it is.
+    fn is_of_datastream(&self, dataset: &domain::name::DatasetName) -> bool {
+        self.catalogue().datasets.get(dataset).is_none_or(|dataset| dataset.events().is_some())
+    }
+
+    async fn apply(&self, part: &Part<'_>) -> Result<(), Failure> {
+        let intake = Intake::new(self.catalogue(), part.dataset, part.schema, self.keyring);
+        let applier = Applier::new(self.store, &intake, part.dataset, self.keyring, self.now);
+        match applier.apply(&part.record).await? {
+            Outcome::Ingested { .. } | Outcome::Unchanged | Outcome::Older => {}
+            Outcome::Unmatched => warn!(dataset = %part.dataset.name, "A visitor matched no profile."),
+            Outcome::SetAside(code, reason) => {
+                warn!(dataset = %part.dataset.name, code, reason, "What a visitor left was set aside.");
+            }
+        }
+        Ok(())
+    }
+
+    /// The audiences of the schedule that the visitor's profile is in.
+    async fn audiences_of(&self, profile: &ProfileId) -> Result<BTreeSet<AudienceName>, Failure> {
+        let memberships = self.store.profiles.memberships(profile).await?;
+        let audiences = memberships.audiences.keys().filter(|name| memberships.is_realized(name));
+        Ok(audiences.cloned().collect())
+    }
+}
+
+/// What is counted from now on, and what of it is new.
+fn count(
+    notified: &BTreeMap<OfferName, Notified>,
+    counted: &BTreeMap<OfferName, Notified>,
+) -> (BTreeMap<OfferName, Notified>, BTreeMap<OfferName, Notified>) {
+    let mut total = counted.clone();
+    let mut new = BTreeMap::new();
+    for (offer, now) in notified {
+        let before = counted.get(offer).copied().unwrap_or_default();
+        let difference = Notified {
+            displayed: now.displayed.saturating_sub(before.displayed),
+            interacted: now.interacted.saturating_sub(before.interacted),
+        };
+        if difference != Notified::default() {
+            new.insert(offer.clone(), difference);
+        }
+        total.insert(offer.clone(), *now);
+    }
+    (total, new)
+}
