@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Span;
+use crate::window::Window;
 
 /// A part of an expression, and where it stands.
 ///
@@ -20,8 +21,13 @@ pub(crate) enum NodeKind {
     Literal(Literal),
     /// `["a", "b"]`, or the parenthesised list after `in`.
     List(Vec<Node>),
-    /// A bare name: a variable, or a field of the profile.
+    /// A bare name: a variable, or a field of what a condition is about, which mostly is the profile.
     Name(String),
+    /// `^name`: a field of what the condition around is about, as many of them around as there are carets.
+    Up {
+        levels: usize,
+        name: Word,
+    },
     /// `$1`.
     Parameter(u32),
     /// `of.name`.
@@ -45,11 +51,39 @@ pub(crate) enum NodeKind {
         left: Box<Node>,
         right: Box<Node>,
     },
+    /// `instant occurs window`.
+    Occurs {
+        instant: Box<Node>,
+        window: Box<Window<Node>>,
+    },
+    /// `CHAIN(events, time, [steps])`.
+    Chain {
+        events: Box<Node>,
+        time: Box<Node>,
+        steps: Vec<Step>,
+    },
     /// `(parameters) => body`.
     Lambda {
         parameters: Vec<Word>,
         body: Box<Node>,
     },
+}
+
+/// `label: WHAT(what) WHEN(window) WHERE(condition) COUNT(count)`, of which only the first two parts must be there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) label: Word,
+    pub(crate) what: Box<Node>,
+    pub(crate) when: Option<Box<When>>,
+    pub(crate) condition: Option<Box<Node>>,
+    pub(crate) count: u64,
+}
+
+/// The window of a step, with a place of its own for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct When {
+    pub(crate) window: Window<Node>,
+    pub(crate) span: Span,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +132,15 @@ impl Operator {
         Operator::Matches,
         Operator::In,
         Operator::NotIn,
+    ];
+    /// Those that a distance in time is compared by.
+    pub(crate) const DISTANCES: [Operator; 6] = [
+        Operator::Equal,
+        Operator::Unequal,
+        Operator::Less,
+        Operator::LessOrEqual,
+        Operator::Greater,
+        Operator::GreaterOrEqual,
     ];
     pub(crate) const SUMS: [Operator; 2] = [Operator::Add, Operator::Subtract];
     pub(crate) const PRODUCTS: [Operator; 3] = [Operator::Multiply, Operator::Divide, Operator::Remainder];
@@ -159,6 +202,7 @@ impl Node {
             NodeKind::And(_) => Power::And,
             NodeKind::Not(_) => Power::Not,
             NodeKind::Binary { operator, .. } => operator.power(),
+            NodeKind::Occurs { .. } => Power::Comparison,
             NodeKind::Negate(_) => Power::Unary,
             _ => Power::Postfix,
         }
@@ -174,6 +218,23 @@ impl Node {
         }
     }
 
+    fn first_word(&self) -> Option<&str> {
+        match &self.kind {
+            NodeKind::Name(name) => Some(name),
+            NodeKind::Call { receiver: None, function, .. } => Some(&function.text),
+            NodeKind::Member { of: first, .. }
+            | NodeKind::Call { receiver: Some(first), .. }
+            | NodeKind::Binary { left: first, .. } => first.first_word(),
+            _ => None,
+        }
+    }
+
+    /// This node as a value of a window: what could be read as a word of the window's own stands in parentheses.
+    fn within_window(&self) -> Within<'_> {
+        let is_ambiguous = matches!(self.first_word(), Some("on" | "between"));
+        Within { node: self, parenthesised: is_ambiguous || self.power() < Power::Sum }
+    }
+
     /// This node where at least `least` is wanted: in parentheses, if it holds together less tightly.
     fn within(&self, least: Power) -> Within<'_> {
         Within { node: self, parenthesised: self.power() < least }
@@ -183,12 +244,20 @@ impl Node {
 impl NodeKind {
     fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
         match self {
-            NodeKind::Literal(_) | NodeKind::Name(_) | NodeKind::Parameter(_) => Box::new(std::iter::empty()),
+            NodeKind::Literal(_) | NodeKind::Name(_) | NodeKind::Up { .. } | NodeKind::Parameter(_) => {
+                Box::new(std::iter::empty())
+            }
             NodeKind::List(nodes) | NodeKind::And(nodes) | NodeKind::Or(nodes) => Box::new(nodes.iter()),
             NodeKind::Call { receiver, arguments, .. } => {
                 Box::new(receiver.iter().map(|receiver| &**receiver).chain(arguments))
             }
             NodeKind::Binary { left, right, .. } => Box::new([&**left, &**right].into_iter()),
+            NodeKind::Occurs { instant, window } => {
+                Box::new(std::iter::once(&**instant).chain(window.values()))
+            }
+            NodeKind::Chain { events, time, steps } => {
+                Box::new([&**events, &**time].into_iter().chain(steps.iter().flat_map(Step::children)))
+            }
             NodeKind::Member { of: node, .. }
             | NodeKind::Negate(node)
             | NodeKind::Not(node)
@@ -197,9 +266,22 @@ impl NodeKind {
     }
 }
 
+impl Step {
+    fn children(&self) -> impl Iterator<Item = &Node> {
+        let window = self.when.iter().flat_map(|when| when.window.values());
+        std::iter::once(&*self.what).chain(window).chain(self.condition.as_deref())
+    }
+}
+
 impl PartialEq for Node {
     fn eq(&self, other: &Node) -> bool {
         self.kind == other.kind
+    }
+}
+
+impl PartialEq for When {
+    fn eq(&self, other: &When) -> bool {
+        self.window == other.window
     }
 }
 
@@ -231,6 +313,7 @@ impl fmt::Display for Node {
                 formatter.write_str("]")
             }
             NodeKind::Name(name) => formatter.write_str(name),
+            NodeKind::Up { levels, name } => write!(formatter, "{}{name}", "^".repeat(*levels)),
             NodeKind::Parameter(position) => write!(formatter, "${position}"),
             NodeKind::Member { of, name } => write!(formatter, "{}.{name}", of.within(Power::Postfix)),
             NodeKind::Call { receiver, function, arguments } => {
@@ -261,11 +344,37 @@ impl fmt::Display for Node {
                     right.within(least_right)
                 )
             }
+            NodeKind::Occurs { instant, window } => {
+                write!(formatter, "{} occurs {}", instant.within(Power::Sum), window.map(Node::within_window))
+            }
+            NodeKind::Chain { events, time, steps } => {
+                write!(formatter, "CHAIN({events}, {time}, [")?;
+                for (index, step) in steps.iter().enumerate() {
+                    write!(formatter, "{}{step}", if index > 0 { ", " } else { "" })?;
+                }
+                formatter.write_str("])")
+            }
             NodeKind::Lambda { parameters, body } => {
                 let parameters: Vec<&str> = parameters.iter().map(|word| word.text.as_str()).collect();
                 write!(formatter, "({}) => {body}", parameters.join(", "))
             }
         }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: WHAT({})", self.label, self.what)?;
+        if let Some(when) = &self.when {
+            write!(formatter, " WHEN({})", when.window.map(Node::within_window))?;
+        }
+        if let Some(condition) = &self.condition {
+            write!(formatter, " WHERE({condition})")?;
+        }
+        if self.count != 1 {
+            write!(formatter, " COUNT({})", self.count)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::schema::{FieldType, Fields, leaves};
 use domain::value::{FieldPath, Value};
 
 use crate::Schemas;
 use crate::ast::{Literal, Node, NodeKind, Operator, Word};
 use crate::error::{Error, ErrorKind, Span};
 use crate::functions::{FUNCTIONS, Function, LATER, Meaning};
-use crate::predicate::{Condition, Predicate, Term, Test};
+use crate::predicate::{Condition, Owner, Predicate, Term, Test};
 use crate::text::{java, like};
 use crate::types::Type;
+
+mod edge;
+mod events;
+mod fields;
 
 /// The most patterns that an expression may have: each takes memory of its own.
 const MAX_PATTERNS: usize = 128;
@@ -71,36 +74,51 @@ impl Checked {
 
 /// Checks a whole expression, and finds all that is wrong with it.
 pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
+    let events = fields::with_timestamp(schemas.events);
+    let schemas = Schemas { events: &events, ..*schemas };
     let mut checker = Checker {
-        schema: schemas.profile,
+        schemas,
         profile: None,
+        scopes: vec![Owner::Profile],
+        labels: Vec::new(),
         reads: BTreeSet::new(),
+        event_reads: BTreeSet::new(),
         audiences: BTreeSet::new(),
+        references: Vec::new(),
         patterns: 0,
         errors: Vec::new(),
+        beyond_edge: Vec::new(),
     };
     let condition = checker.query(root);
-    if checker.errors.is_empty() {
-        Ok(Checked {
-            condition: Arc::new(condition),
-            reads: checker.reads,
-            event_reads: BTreeSet::new(),
-            audiences: checker.audiences,
-            beyond_edge: Vec::new(),
-        })
-    } else {
-        Err(checker.errors)
+    checker.check_references_at_edge();
+    if !checker.errors.is_empty() {
+        return Err(checker.errors);
     }
+    Ok(Checked {
+        condition: Arc::new(condition),
+        reads: checker.reads,
+        event_reads: checker.event_reads,
+        audiences: checker.audiences,
+        beyond_edge: checker.beyond_edge,
+    })
 }
 
 struct Checker<'a> {
-    schema: &'a Fields,
+    schemas: Schemas<'a>,
     /// What the head of the query calls the profile.
     profile: Option<&'a str>,
+    /// Whose fields bare names are, innermost last: the profile's, and those of events in a chain.
+    scopes: Vec<Owner>,
+    /// The steps of the chain around.
+    labels: Vec<&'a str>,
     reads: BTreeSet<FieldPath>,
+    event_reads: BTreeSet<FieldPath>,
     audiences: BTreeSet<String>,
+    /// Where audiences are referred to.
+    references: Vec<Span>,
     patterns: usize,
     errors: Vec<Error>,
+    beyond_edge: Vec<Error>,
 }
 
 /// A term, its type, and where it stands.
@@ -142,7 +160,9 @@ impl<'a> Checker<'a> {
         match &node.kind {
             NodeKind::Literal(literal) => literal_term(literal, span),
             NodeKind::List(items) => self.list(items, span),
-            NodeKind::Name(_) | NodeKind::Parameter(_) | NodeKind::Member { .. } => self.field(node),
+            NodeKind::Name(_) | NodeKind::Up { .. } | NodeKind::Parameter(_) | NodeKind::Member { .. } => {
+                self.field(node)
+            }
             NodeKind::Call { receiver, function, arguments } => {
                 self.call(receiver.as_deref(), function, arguments, span)
             }
@@ -155,6 +175,8 @@ impl<'a> Checker<'a> {
             NodeKind::And(operands) => boolean(Condition::All(self.conditions(operands)), span),
             NodeKind::Or(operands) => boolean(Condition::Any(self.conditions(operands)), span),
             NodeKind::Binary { operator, left, right } => self.binary(*operator, left, right, span),
+            NodeKind::Occurs { instant, window } => self.occurs(instant, window, span),
+            NodeKind::Chain { events, time, steps } => self.chain(events, time, steps, span),
             NodeKind::Lambda { .. } => self.fault(
                 Error::wrong_type("a lambda stands where a value is expected", span)
                     .help("a lambda may stand at the head of a query"),
@@ -207,104 +229,6 @@ impl<'a> Checker<'a> {
         Typed { term: Term::List(terms), kind: Type::Array(Box::new(kind)), span }
     }
 
-    fn field(&mut self, node: &'a Node) -> Typed {
-        let Some(steps) = self.steps(node) else { return unknown(node.span.clone()) };
-        match self.resolve(&steps, &node.span) {
-            Ok((path, kind)) => {
-                let term = Term::Field((&path).into());
-                self.reads.insert(path);
-                Typed { term, kind, span: node.span.clone() }
-            }
-            Err(error) => self.fault(error),
-        }
-    }
-
-    /// The names from the profile down to a field.
-    fn steps(&mut self, mut node: &'a Node) -> Option<Vec<(&'a str, Span)>> {
-        let mut steps = Vec::new();
-        while let NodeKind::Member { of, name } = &node.kind {
-            steps.push((name.text.as_str(), name.span.clone()));
-            node = of;
-        }
-        match &node.kind {
-            NodeKind::Name(name) if Some(name.as_str()) == self.profile => {}
-            NodeKind::Name(name) => steps.push((name, node.span.clone())),
-            NodeKind::Parameter(1) => {}
-            NodeKind::Parameter(position) => {
-                self.fault(
-                    Error::wrong_type(format!("query has no parameter `${position}`"), node.span.clone())
-                        .help("write `$1` for the profile"),
-                );
-                return None;
-            }
-            _ => {
-                let of = self.term(node);
-                if of.kind != Type::Unknown {
-                    self.fault(Error::wrong_type(format!("{} has no fields", of.kind), of.span));
-                }
-                return None;
-            }
-        }
-        steps.reverse();
-        Some(steps)
-    }
-
-    /// The field that the names lead to, and its type.
-    fn resolve(&self, steps: &[(&str, Span)], span: &Span) -> Result<(FieldPath, Type), Error> {
-        let mut fields = self.schema;
-        let mut walked = String::new();
-        let mut steps = steps.iter().peekable();
-        while let Some((name, at)) = steps.next() {
-            let Some(field) = fields.get(*name) else {
-                return Err(self.unknown_field(fields, &walked, name, at.clone()));
-            };
-            if !walked.is_empty() {
-                walked.push('.');
-            }
-            walked.push_str(name);
-            let Some((next, at)) = steps.peek() else {
-                let path = walked
-                    .parse()
-                    .map_err(|invalid| Error::wrong_type(format!("{invalid}"), span.clone()))?;
-                return Ok((path, (&field.kind).into()));
-            };
-            fields = match &field.kind {
-                FieldType::Object(members) => members,
-                FieldType::Array(_) | FieldType::Map(_) => {
-                    let reached = format!("field `{next}` of {} `{walked}`", field.kind);
-                    return Err(Error::wrong_type(format!("{reached} cannot be reached yet"), at.clone()));
-                }
-                leaf => {
-                    let message = format!("`{walked}` is a {leaf} and has no field `{next}`");
-                    return Err(Error::wrong_type(message, at.clone()));
-                }
-            };
-        }
-        Err(Error::wrong_type("the profile as a whole is no value", span.clone())
-            .help("name one of its fields"))
-    }
-
-    fn unknown_field(&self, fields: &Fields, parent: &str, name: &str, at: Span) -> Error {
-        if parent.is_empty() && name == "xEvent" {
-            return Error::not_supported_yet(ErrorKind::Type, name, at);
-        }
-        let owner = if parent.is_empty() { "the profile".to_owned() } else { format!("`{parent}`") };
-        let error = Error::wrong_type(format!("{owner} has no field `{name}`"), at);
-        let sibling = nearest(name, fields.keys().map(String::as_str)).map(|sibling| match parent {
-            "" => sibling.to_owned(),
-            parent => format!("{parent}.{sibling}"),
-        });
-        // A name that is right, and only stands elsewhere.
-        let namesake = || {
-            let all = leaves(self.schema).into_iter().map(|(path, _)| path);
-            all.into_iter().find(|path| path.steps().last() == Some(name)).map(String::from)
-        };
-        match sibling.or_else(namesake) {
-            Some(known) => error.help(format!("did you mean `{known}`?")),
-            None => error,
-        }
-    }
-
     fn call(
         &mut self,
         receiver: Option<&'a Node>,
@@ -327,6 +251,7 @@ impl<'a> Checker<'a> {
             Meaning::CurrentPart(part) => {
                 Typed { term: Term::Calendar { part, of: None }, kind: Type::Number, span }
             }
+            Meaning::Date => self.date(arguments, span),
             Meaning::InSegment => self.segment(first, span),
             Meaning::IsNull { wanted } => {
                 boolean(Condition::IsNull { term: operand(first).term, wanted }, span)
@@ -378,6 +303,7 @@ impl<'a> Checker<'a> {
         match id.map(|id| (&id.kind, &id.span)) {
             Some((NodeKind::Literal(Literal::Text(id)), _)) => {
                 self.audiences.insert(id.clone());
+                self.references.push(span.clone());
                 boolean(Condition::InSegment(id.clone()), span)
             }
             _ => self.fault(
@@ -474,8 +400,9 @@ impl<'a> Checker<'a> {
         let date = [&left, &right].into_iter().find(|operand| operand.kind.is_time());
         let unordered = date.map(|date| {
             let message = format!("{by} compares numbers, found {}", article(&date.kind));
-            Error::wrong_type(message, date.span.clone())
-                .help("compare a part of it, such as `getYear()`; `occurs` is not supported yet")
+            Error::wrong_type(message, date.span.clone()).help(
+                "compare a part of it, such as `getYear()`, or write `occurs before` and `occurs after`",
+            )
         });
         if let Some(error) = unordered {
             self.errors.push(error);

@@ -6,7 +6,7 @@ use domain::value::{Object, Value};
 use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 
-use crate::predicate::{Context, Term};
+use crate::predicate::{Scope, Term};
 
 /// A value that is not null.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,17 @@ impl<'a> Datum<'a> {
         matches!(self, Datum::Integer(_) | Datum::Double(_))
     }
 
+    /// The number, if it is a whole one.
+    pub(crate) fn whole(self) -> Option<i64> {
+        /// Beyond it not every whole number is a double.
+        const LIMIT: f64 = 9_007_199_254_740_992.0;
+        match self {
+            Datum::Integer(number) => Some(number),
+            Datum::Double(number) if number.fract() == 0.0 && number.abs() <= LIMIT => Some(number as i64),
+            _ => None,
+        }
+    }
+
     pub(crate) fn count(self) -> Option<usize> {
         match self {
             Datum::Values(items) => Some(items.len()),
@@ -80,23 +91,23 @@ impl<'a> Datum<'a> {
     }
 
     /// Whether an item that is not null passes a test; nothing, if this is no array.
-    pub(crate) fn any(self, context: &Context<'a>, test: &mut dyn FnMut(Datum<'a>) -> bool) -> Option<bool> {
+    pub(crate) fn any(self, scope: Scope<'a>, test: &mut dyn FnMut(Datum<'a>) -> bool) -> Option<bool> {
         match self {
             Datum::Values(items) => Some(items.iter().any(|item| test(item.into()))),
             Datum::Terms(items) => {
-                Some(items.iter().any(|item| item.evaluate(context).is_some_and(&mut *test)))
+                Some(items.iter().any(|item| item.evaluate(scope).is_some_and(&mut *test)))
             }
             _ => None,
         }
     }
 
     /// Whether an array has an item that equals this value.
-    pub(crate) fn is_among(self, array: Datum<'a>, context: &Context<'a>) -> Option<bool> {
-        array.any(context, &mut |item| item.equals(self, context))
+    pub(crate) fn is_among(self, array: Datum<'a>, scope: Scope<'a>) -> Option<bool> {
+        array.any(scope, &mut |item| item.equals(self, scope))
     }
 
     /// Equality by value: of numbers whatever their type, of arrays item by item, of objects member by member.
-    pub(crate) fn equals(self, other: Datum<'a>, context: &Context<'a>) -> bool {
+    pub(crate) fn equals(self, other: Datum<'a>, scope: Scope<'a>) -> bool {
         match (self, other) {
             (Datum::Boolean(left), Datum::Boolean(right)) => left == right,
             (Datum::Text(left), Datum::Text(right)) => left == right,
@@ -105,7 +116,7 @@ impl<'a> Datum<'a> {
             (Datum::Object(left), Datum::Object(right)) => {
                 left.len() == right.len()
                     && left.iter().zip(right).all(|((left_name, left), (right_name, right))| {
-                        left_name == right_name && Datum::from(left).equals(right.into(), context)
+                        left_name == right_name && Datum::from(left).equals(right.into(), scope)
                     })
             }
             (left, right) if left.is_number() => left.compare(right) == Some(Ordering::Equal),
@@ -113,8 +124,8 @@ impl<'a> Datum<'a> {
                 left.count().is_some()
                     && left.count() == right.count()
                     && (0..left.count().unwrap_or(0)).all(|index| {
-                        match (left.item(index, context), right.item(index, context)) {
-                            (Some(left), Some(right)) => left.equals(right, context),
+                        match (left.item(index, scope), right.item(index, scope)) {
+                            (Some(left), Some(right)) => left.equals(right, scope),
                             _ => false,
                         }
                     })
@@ -122,10 +133,10 @@ impl<'a> Datum<'a> {
         }
     }
 
-    fn item(self, index: usize, context: &Context<'a>) -> Option<Datum<'a>> {
+    fn item(self, index: usize, scope: Scope<'a>) -> Option<Datum<'a>> {
         match self {
             Datum::Values(items) => items.get(index).map(Datum::from),
-            Datum::Terms(items) => items.get(index)?.evaluate(context),
+            Datum::Terms(items) => items.get(index)?.evaluate(scope),
             _ => None,
         }
     }

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Parse,
     /// The expression does not fit the schema: a name without meaning, or a value of the wrong type.
     Type,
+    /// The expression is right, and asks for more than the edge has.
+    Edge,
 }
 
 impl Error {
@@ -35,6 +37,10 @@ impl Error {
 
     pub(crate) fn wrong_type(message: impl Into<String>, span: Span) -> Error {
         Error { kind: ErrorKind::Type, message: message.into(), span, help: None }
+    }
+
+    pub(crate) fn beyond_edge(message: impl Into<String>, span: Span) -> Error {
+        Error { kind: ErrorKind::Edge, message: message.into(), span, help: None }
     }
 
     /// A part of the language that exists and that this crate does not speak yet.

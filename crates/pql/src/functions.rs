@@ -27,6 +27,7 @@ pub(crate) enum Meaning {
     Count,
     PartOf(CalendarPart),
     CurrentPart(CalendarPart),
+    Date,
     InSegment,
 }
 
@@ -43,7 +44,7 @@ const fn function(name: &'static str, arguments: usize, meaning: Meaning) -> Fun
 }
 
 /// Every function that can be called.
-pub(crate) const FUNCTIONS: [Function; 23] = [
+pub(crate) const FUNCTIONS: [Function; 24] = [
     text("startsWith", TextTest::StartsWith, true),
     text("doesNotStartWith", TextTest::StartsWith, false),
     text("endsWith", TextTest::EndsWith, true),
@@ -66,14 +67,14 @@ pub(crate) const FUNCTIONS: [Function; 23] = [
     function("currentYear", 0, Meaning::CurrentPart(CalendarPart::Year)),
     function("currentMonth", 0, Meaning::CurrentPart(CalendarPart::Month)),
     function("currentDayOfMonth", 0, Meaning::CurrentPart(CalendarPart::Day)),
+    function("date", 3, Meaning::Date),
     function("inSegment", 1, Meaning::InSegment),
 ];
 
 /// Functions of the language that are not supported yet.
-pub(crate) const LATER: [&str; 20] = [
+pub(crate) const LATER: [&str; 19] = [
     "average",
     "bottomN",
-    "date",
     "distinct",
     "exists",
     "filter",

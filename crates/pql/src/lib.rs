@@ -5,6 +5,8 @@ use std::fmt;
 use domain::schema::Fields;
 
 mod ast;
+mod calendar;
+mod chain;
 mod check;
 mod datum;
 mod error;
@@ -14,6 +16,7 @@ mod predicate;
 mod text;
 mod token;
 mod types;
+mod window;
 
 #[cfg(test)]
 mod properties;

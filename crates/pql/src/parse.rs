@@ -6,17 +6,25 @@
 //! or         = and {"or" and}
 //! and        = not {"and" not}
 //! not        = ("not" | "!") not | comparison
-//! comparison = sum [operator sum | ("in" | "notIn") (sum | "(" expression {"," expression} ")")]
+//! comparison = sum [operator sum | ("in" | "notIn") (sum | "(" expression {"," expression} ")") | "occurs" window]
 //! sum        = product {("+" | "-") product}
 //! product    = unary {("*" | "/" | "%") unary}
 //! unary      = "-" unary | postfix
 //! postfix    = primary {"." name ["(" [expressions] ")"]}
 //! primary    = literal | name | "$1" | name "(" [expressions] ")" | "(" expression ")" | "[" [expressions] "]"
+//!            | "^" {"^"} ["."] name | chain
+//! chain      = ("CHAIN" | "chain") "(" expression "," expression "," "[" step {"," step} "]" ")"
+//! step       = name ":" "WHAT" "(" expression ")" {"WHEN" "(" window ")" | "WHERE" "(" expression ")" | "COUNT" "(" integer ")"}
+//! window     = ["on"] time | side time | [operator] integer unit side time | "between" time "and" time
+//! side       = "before" | "after" | "from"
+//! time       = "now" | "today" | "yesterday" | "tomorrow" | ("this" | "last" | "next") unit | sum
 //! ```
 
-use crate::ast::{Literal, Node, NodeKind, Operator, Word};
+use crate::ast::{Literal, Node, NodeKind, Operator, Step, When, Word};
+use crate::calendar::Unit;
 use crate::error::{Error, ErrorKind, Span};
 use crate::token::{Spanned, Token, tokens};
+use crate::window::{Relation, Side, Time, Window};
 
 /// The most bytes that an expression may have.
 pub(crate) const MAX_LENGTH: usize = 64 * 1024;
@@ -83,7 +91,7 @@ pub(crate) fn tree(text: &str) -> Result<Box<Node>> {
         .into());
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: &tokens, position: 0, list_at: None, recursion: 0 };
+    let mut parser = Parser { tokens: &tokens, position: 0, list_at: None, in_step: false, recursion: 0 };
     let tree = parser.expression()?;
     match parser.peek() {
         Token::End => Ok(tree),
@@ -99,6 +107,8 @@ struct Parser<'a> {
     position: usize,
     /// Where a parenthesis may open a list: directly after `in`.
     list_at: Option<usize>,
+    /// Whether names are fields of events.
+    in_step: bool,
     recursion: usize,
 }
 
@@ -121,15 +131,15 @@ impl<'a> Parser<'a> {
     }
 
     fn or(&mut self) -> Result<Box<Node>> {
-        self.chain("or", Parser::and, NodeKind::Or)
+        self.joined("or", Parser::and, NodeKind::Or)
     }
 
     fn and(&mut self) -> Result<Box<Node>> {
-        self.chain("and", Parser::not, NodeKind::And)
+        self.joined("and", Parser::not, NodeKind::And)
     }
 
     /// One operand or more, joined by a keyword.
-    fn chain(
+    fn joined(
         &mut self,
         keyword: &str,
         operand: fn(&mut Self) -> Result<Box<Node>>,
@@ -159,28 +169,30 @@ impl<'a> Parser<'a> {
     fn comparison(&mut self) -> Result<Box<Node>> {
         let start = self.start();
         let left = self.sum()?;
-        let Some(operator) = self.accept_operator(&Operator::COMPARISONS) else {
-            return match self.peek() {
-                Token::Word("occurs") => Err(self.not_supported_yet("occurs")),
-                _ => Ok(left),
+        let (symbol, kind) = if self.accept_word("occurs") {
+            ("occurs", NodeKind::Occurs { instant: left, window: self.window()? })
+        } else if let Some(operator) = self.accept_operator(&Operator::COMPARISONS) {
+            let right = match operator {
+                Operator::In | Operator::NotIn => self.members()?,
+                _ => self.sum()?,
             };
+            (operator.symbol(), NodeKind::Binary { operator, left, right })
+        } else {
+            return Ok(left);
         };
-        let right = match operator {
-            Operator::In | Operator::NotIn => self.members()?,
-            _ => self.sum()?,
+        self.refuse_second_comparison(symbol)?;
+        self.node(kind, start)
+    }
+
+    fn refuse_second_comparison(&self, first: &str) -> Result<()> {
+        let second = match self.operator(&Operator::COMPARISONS) {
+            Some(second) => second.symbol(),
+            None if *self.peek() == Token::Word("occurs") => "occurs",
+            None => return Ok(()),
         };
-        if let Some(second) = self.operator(&Operator::COMPARISONS) {
-            let error = Error::parse(
-                format!(
-                    "`{}` follows `{}`, and comparisons do not chain",
-                    second.symbol(),
-                    operator.symbol()
-                ),
-                self.span(),
-            );
-            return Err(error.help("join two comparisons with `and`, or put one in parentheses").into());
-        }
-        self.node(NodeKind::Binary { operator, left, right }, start)
+        let message = format!("`{second}` follows `{first}`, and comparisons do not chain");
+        let error = Error::parse(message, self.span());
+        Err(error.help("join two comparisons with `and`, or put one in parentheses").into())
     }
 
     /// What follows `in`: an array, or a list in parentheses.
@@ -263,7 +275,8 @@ impl<'a> Parser<'a> {
                 self.advance();
                 NodeKind::Parameter(*position)
             }
-            Token::Mark(later @ ("^" | "{")) => return Err(self.not_supported_yet(later)),
+            Token::Mark("^") => self.up()?,
+            Token::Mark(later @ "{") => return Err(self.not_supported_yet(later)),
             _ => return Err(self.expected("a field, a value, a function or `(`")),
         };
         self.node(kind, start)
@@ -296,9 +309,8 @@ impl<'a> Parser<'a> {
                 self.advance();
                 NodeKind::Literal(Literal::Boolean(word == "true"))
             }
-            ("select" | "exists" | "forall" | "let", _) | ("CHAIN" | "chain", Token::Mark("(")) => {
-                return Err(self.not_supported_yet(word));
-            }
+            ("select" | "exists" | "forall" | "let", _) => return Err(self.not_supported_yet(word)),
+            ("CHAIN" | "chain", Token::Mark("(")) => self.chain()?,
             ("sum" | "average" | "min" | "max", Token::Word(operand)) if !KEYWORDS.contains(operand) => {
                 return Err(self.not_supported_yet(&format!("{word} ... over ...")));
             }
@@ -308,15 +320,10 @@ impl<'a> Parser<'a> {
             }
             _ if KEYWORDS.contains(&word) => {
                 let error = *self.expected("a field, a value, a function or `(`");
-                return Err(error
-                    .help(format!("a field of the name `{word}` is written `$1.{word}`"))
-                    .into());
+                return Err(self.help_with_field(error, word).into());
             }
             (_, next) if TIME_WORDS.contains(&word) && *next != Token::Mark(".") => {
-                let error = Error::parse(format!("`{word}` is a reserved word"), self.span());
-                return Err(error
-                    .help(format!("a field of the name `{word}` is written `$1.{word}`"))
-                    .into());
+                return Err(self.reserved(word).into());
             }
             (_, Token::Mark("(")) => {
                 let function = self.name()?;
@@ -325,6 +332,203 @@ impl<'a> Parser<'a> {
             _ => NodeKind::Name(self.name()?.text),
         };
         self.node(kind, start)
+    }
+
+    /// A word of time where a value is expected.
+    fn reserved(&self, word: &str) -> Error {
+        let error = Error::parse(format!("`{word}` is a reserved word"), self.span());
+        match word {
+            "now" | "today" | "yesterday" | "tomorrow" | "this" | "last" | "next" => {
+                error.help("a time follows `occurs`, as in `birthDate occurs before today`")
+            }
+            _ => self.help_with_field(error, word),
+        }
+    }
+
+    /// Says how a field is written whose name is a word of the language.
+    fn help_with_field(&self, error: Error, word: &str) -> Error {
+        if self.in_step {
+            error
+        } else {
+            error.help(format!("a field of the name `{word}` is written `$1.{word}`"))
+        }
+    }
+
+    /// `^name`, a field of what lies further out.
+    fn up(&mut self) -> Result<NodeKind> {
+        let mut levels = 0;
+        while self.accept("^") {
+            levels += 1;
+        }
+        self.accept(".");
+        Ok(NodeKind::Up { levels, name: self.name()? })
+    }
+
+    fn chain(&mut self) -> Result<NodeKind> {
+        self.advance();
+        self.expect("(")?;
+        let events = self.expression()?;
+        self.expect(",")?;
+        let time = self.expression()?;
+        self.expect(",")?;
+        self.expect("[")?;
+        let mut steps = vec![self.step()?];
+        while self.accept(",") {
+            steps.push(self.step()?);
+        }
+        if !self.accept("]") {
+            return Err(self.expected("`WHEN`, `WHERE`, `COUNT`, `,` or `]`"));
+        }
+        self.expect(")")?;
+        Ok(NodeKind::Chain { events, time, steps })
+    }
+
+    fn step(&mut self) -> Result<Step> {
+        if !matches!(self.peek(), Token::Word(_)) {
+            return Err(self.expected("the name of a step"));
+        }
+        let label = self.name()?;
+        if !self.accept(":") {
+            return Err(self.expected("`:` after the name of a step"));
+        }
+        if !self.accept_word("WHAT") {
+            return Err(self.expected("`WHAT`"));
+        }
+        let is_nested = std::mem::replace(&mut self.in_step, true);
+        let what = self.enclosed(Parser::expression)?;
+        let mut step = Step { label, what, when: None, condition: None, count: 1 };
+        let mut seen = Vec::new();
+        while let &Token::Word(clause @ ("WHEN" | "WHERE" | "COUNT")) = self.peek() {
+            if seen.contains(&clause) {
+                let message = format!("step `{}` has a second `{clause}`", step.label);
+                let error = Error::parse(message, self.span());
+                return Err(error.help("write it once, or write two steps").into());
+            }
+            seen.push(clause);
+            self.advance();
+            match clause {
+                "WHEN" => step.when = Some(self.enclosed(Parser::when)?),
+                "WHERE" => step.condition = Some(self.enclosed(Parser::expression)?),
+                _ => step.count = self.enclosed(Parser::count)?,
+            }
+        }
+        self.in_step = is_nested;
+        Ok(step)
+    }
+
+    /// Something in parentheses.
+    fn enclosed<T>(&mut self, rule: fn(&mut Self) -> Result<T>) -> Result<T> {
+        self.expect("(")?;
+        let found = rule(self)?;
+        self.expect(")")?;
+        Ok(found)
+    }
+
+    fn when(&mut self) -> Result<Box<When>> {
+        let start = self.start();
+        let window = *self.window()?;
+        Ok(Box::new(When { window, span: start..self.end() }))
+    }
+
+    fn count(&mut self) -> Result<u64> {
+        match *self.peek() {
+            Token::Integer(count) if count > 0 => {
+                self.advance();
+                Ok(count)
+            }
+            _ => Err(self.expected("a whole number of events from 1 on")),
+        }
+    }
+
+    fn window(&mut self) -> Result<Box<Window<Node>>> {
+        let window = if self.accept_plain_word("between") {
+            let first = self.time()?;
+            if !self.accept_word("and") {
+                return Err(self.expected("`and`"));
+            }
+            Window::Between { first, last: self.time()? }
+        } else if let Some(side) = self.accept_side() {
+            Window::Beside { side, of: self.time()? }
+        } else if self.at_distance() {
+            return self.distance();
+        } else {
+            self.accept_plain_word("on");
+            Window::On(self.time()?)
+        };
+        Ok(Box::new(window))
+    }
+
+    fn at_distance(&self) -> bool {
+        let has_unit = matches!(self.peek_second(), Token::Word(word) if Unit::named(word).is_some());
+        self.operator(&Operator::DISTANCES).is_some() || matches!(self.peek(), Token::Integer(_)) && has_unit
+    }
+
+    fn distance(&mut self) -> Result<Box<Window<Node>>> {
+        let operator = self.accept_operator(&Operator::DISTANCES).unwrap_or(Operator::Equal);
+        let Token::Integer(count) = *self.peek() else {
+            return Err(self.expected("a whole number of units"));
+        };
+        self.advance();
+        let unit = self.unit()?;
+        let Some(side) = self.accept_side() else {
+            let error = *self.expected("`before` or `after`");
+            return Err(error
+                .help("a distance is measured from a time, as in `<= 3 days before now`")
+                .into());
+        };
+        Ok(Box::new(Window::Distance { operator, count, unit, side, of: self.time()? }))
+    }
+
+    fn time(&mut self) -> Result<Time<Node>> {
+        let word = match *self.peek() {
+            Token::Word(word) if *self.peek_second() != Token::Mark(".") => word,
+            _ => "",
+        };
+        let time = match word {
+            "now" => Time::Now,
+            "yesterday" => Time::Period(Relation::Last, Unit::Day),
+            "today" => Time::Period(Relation::This, Unit::Day),
+            "tomorrow" => Time::Period(Relation::Next, Unit::Day),
+            "last" => return self.period(Relation::Last),
+            "this" => return self.period(Relation::This),
+            "next" => return self.period(Relation::Next),
+            _ if matches!(self.peek(), Token::End | Token::Mark(")" | "," | "]")) => {
+                return Err(self.expected("a time, such as `today`"));
+            }
+            _ => return Ok(Time::Value(*self.sum()?)),
+        };
+        self.advance();
+        Ok(time)
+    }
+
+    fn period(&mut self, relation: Relation) -> Result<Time<Node>> {
+        self.advance();
+        Ok(Time::Period(relation, self.unit()?))
+    }
+
+    fn unit(&mut self) -> Result<Unit> {
+        let unit = match self.peek() {
+            Token::Word(word) => Unit::named(word),
+            _ => None,
+        };
+        let unit = unit.ok_or_else(|| self.expected("a unit of time, such as `hours`"))?;
+        self.advance();
+        Ok(unit)
+    }
+
+    fn accept_side(&mut self) -> Option<Side> {
+        if self.accept_plain_word("before") {
+            Some(Side::Before)
+        } else if self.accept_plain_word("after") || self.accept_plain_word("from") {
+            Some(Side::After)
+        } else {
+            None
+        }
+    }
+
+    /// A word that begins no path.
+    fn accept_plain_word(&mut self, word: &str) -> bool {
+        *self.peek_second() != Token::Mark(".") && self.accept_word(word)
     }
 
     fn arguments(&mut self) -> Result<Vec<Node>> {

@@ -9,8 +9,11 @@ use jiff::{Timestamp, civil};
 use regex::Regex;
 
 use crate::ast::Operator;
+use crate::calendar::first_of_day;
+use crate::chain::Chain;
 use crate::datum::Datum;
 use crate::text::TextTest;
+use crate::window::{Anchor, Window};
 
 /// An expression that is ready to be evaluated, for any number of profiles.
 #[derive(Debug, Clone)]
@@ -44,7 +47,31 @@ pub struct Event<'a> {
 impl Predicate {
     /// Whether the profile belongs to the audience.
     pub fn evaluate(&self, context: &Context<'_>) -> bool {
-        self.condition.evaluate(context)
+        self.condition.evaluate(Scope { context, event: None })
+    }
+}
+
+/// What names mean during evaluation.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    pub(crate) context: &'a Context<'a>,
+    /// The event that a step of a chain is held against.
+    pub(crate) event: Option<&'a Event<'a>>,
+}
+
+/// Whose field a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Profile,
+    Event,
+}
+
+impl<'a> Scope<'a> {
+    fn fields(self, owner: Owner) -> Option<&'a Object> {
+        match owner {
+            Owner::Profile => Some(self.context.attributes),
+            Owner::Event => self.event.map(|event| event.fields),
+        }
     }
 }
 
@@ -67,6 +94,7 @@ pub(crate) enum Condition {
         test: Test,
         wanted: bool,
     },
+    Chain(Chain),
     InSegment(String),
 }
 
@@ -77,6 +105,7 @@ pub(crate) enum Test {
     Ordered { left: Term, operator: Operator, right: Term },
     Text { test: TextTest, ignore_case: bool, subject: Term, argument: Term },
     Found { pattern: Regex, subject: Term },
+    Occurs { instant: Term, window: Window<Anchor> },
     Among { item: Term, array: Term },
     Overlap(Term, Term),
     Subset { part: Term, whole: Term },
@@ -87,11 +116,18 @@ pub(crate) enum Test {
 pub(crate) enum Term {
     Constant(Value),
     Instant(Timestamp),
-    Field(Path),
+    Field {
+        owner: Owner,
+        path: Path,
+    },
+    /// When an event happened.
+    EventTime,
     List(Vec<Term>),
     Condition(Box<Condition>),
     /// The instant that a date or a date-time stands for.
     Time(Box<Term>),
+    /// The day of a year, a month and a day; null, where there is none.
+    Date(Box<[Term; 3]>),
     Negate(Box<Term>),
     Arithmetic {
         operator: Operator,
@@ -122,29 +158,28 @@ pub(crate) struct Path {
 }
 
 impl Condition {
-    pub(crate) fn evaluate(&self, context: &Context<'_>) -> bool {
+    pub(crate) fn evaluate(&self, scope: Scope<'_>) -> bool {
         match self {
             Condition::Constant(constant) => *constant,
-            Condition::All(conditions) => conditions.iter().all(|condition| condition.evaluate(context)),
-            Condition::Any(conditions) => conditions.iter().any(|condition| condition.evaluate(context)),
-            Condition::Not(condition) => !condition.evaluate(context),
-            Condition::Holds(term) => term.evaluate(context).is_some_and(Datum::holds),
-            Condition::IsNull { term, wanted } => term.evaluate(context).is_none() == *wanted,
-            Condition::Test { test, wanted } => test.answer(context) == Some(*wanted),
-            Condition::InSegment(id) => (context.audiences)(id),
+            Condition::All(conditions) => conditions.iter().all(|condition| condition.evaluate(scope)),
+            Condition::Any(conditions) => conditions.iter().any(|condition| condition.evaluate(scope)),
+            Condition::Not(condition) => !condition.evaluate(scope),
+            Condition::Holds(term) => term.evaluate(scope).is_some_and(Datum::holds),
+            Condition::IsNull { term, wanted } => term.evaluate(scope).is_none() == *wanted,
+            Condition::Test { test, wanted } => test.answer(scope) == Some(*wanted),
+            Condition::Chain(chain) => chain.holds(scope.context),
+            Condition::InSegment(id) => (scope.context.audiences)(id),
         }
     }
 }
 
 impl Test {
     /// The answer, where no operand is null.
-    fn answer(&self, context: &Context<'_>) -> Option<bool> {
+    fn answer(&self, scope: Scope<'_>) -> Option<bool> {
         match self {
-            Test::Equal(left, right) => {
-                Some(left.evaluate(context)?.equals(right.evaluate(context)?, context))
-            }
+            Test::Equal(left, right) => Some(left.evaluate(scope)?.equals(right.evaluate(scope)?, scope)),
             Test::Ordered { left, operator, right } => {
-                let order = left.evaluate(context)?.compare(right.evaluate(context)?)?;
+                let order = left.evaluate(scope)?.compare(right.evaluate(scope)?)?;
                 Some(match operator {
                     Operator::Less => order == Ordering::Less,
                     Operator::LessOrEqual => order != Ordering::Greater,
@@ -154,22 +189,21 @@ impl Test {
             }
             Test::Text { test, ignore_case, subject, argument } => {
                 let (subject, argument) =
-                    (subject.evaluate(context)?.text()?, argument.evaluate(context)?.text()?);
+                    (subject.evaluate(scope)?.text()?, argument.evaluate(scope)?.text()?);
                 Some(test.passes(subject, argument, *ignore_case))
             }
-            Test::Found { pattern, subject } => Some(pattern.is_match(subject.evaluate(context)?.text()?)),
-            Test::Among { item, array } => {
-                item.evaluate(context)?.is_among(array.evaluate(context)?, context)
-            }
+            Test::Found { pattern, subject } => Some(pattern.is_match(subject.evaluate(scope)?.text()?)),
+            Test::Occurs { instant, window } => window.contains(instant.evaluate(scope)?.time()?, scope),
+            Test::Among { item, array } => item.evaluate(scope)?.is_among(array.evaluate(scope)?, scope),
             Test::Overlap(left, right) => {
-                let (left, right) = (left.evaluate(context)?, right.evaluate(context)?);
+                let (left, right) = (left.evaluate(scope)?, right.evaluate(scope)?);
                 right.count()?;
-                left.any(context, &mut |item| item.is_among(right, context) == Some(true))
+                left.any(scope, &mut |item| item.is_among(right, scope) == Some(true))
             }
             Test::Subset { part, whole } => {
-                let (part, whole) = (part.evaluate(context)?, whole.evaluate(context)?);
+                let (part, whole) = (part.evaluate(scope)?, whole.evaluate(scope)?);
                 whole.count()?;
-                Some(!part.any(context, &mut |item| item.is_among(whole, context) == Some(false))?)
+                Some(!part.any(scope, &mut |item| item.is_among(whole, scope) == Some(false))?)
             }
         }
     }
@@ -177,24 +211,26 @@ impl Test {
 
 impl Term {
     /// The value, or nothing if it is null.
-    pub(crate) fn evaluate<'a>(&'a self, context: &Context<'a>) -> Option<Datum<'a>> {
+    pub(crate) fn evaluate<'a>(&'a self, scope: Scope<'a>) -> Option<Datum<'a>> {
         match self {
             Term::Constant(value) => Some(value.into()),
             Term::Instant(instant) => Some(Datum::Time(*instant)),
-            Term::Field(path) => path.follow(context.attributes).map(Datum::from),
+            Term::Field { owner, path } => path.follow(scope.fields(*owner)?).map(Datum::from),
+            Term::EventTime => scope.event.map(|event| Datum::Time(event.at)),
             Term::List(items) => Some(Datum::Terms(items)),
-            Term::Condition(condition) => Some(Datum::Boolean(condition.evaluate(context))),
-            Term::Time(term) => term.evaluate(context)?.time().map(Datum::Time),
-            Term::Negate(term) => negate(term.evaluate(context)?),
+            Term::Condition(condition) => Some(Datum::Boolean(condition.evaluate(scope))),
+            Term::Time(term) => term.evaluate(scope)?.time().map(Datum::Time),
+            Term::Date(parts) => date(parts, scope),
+            Term::Negate(term) => negate(term.evaluate(scope)?),
             Term::Arithmetic { operator, left, right } => {
-                calculate(*operator, left.evaluate(context)?, right.evaluate(context)?)
+                calculate(*operator, left.evaluate(scope)?, right.evaluate(scope)?)
             }
             Term::Count(array) => {
-                let count = array.evaluate(context).and_then(Datum::count).unwrap_or(0);
+                let count = array.evaluate(scope).and_then(Datum::count).unwrap_or(0);
                 i64::try_from(count).ok().map(Datum::Integer)
             }
-            Term::Calendar { part, of: None } => Some(part.of(context.now)),
-            Term::Calendar { part, of: Some(term) } => Some(part.of(term.evaluate(context)?.time()?)),
+            Term::Calendar { part, of: None } => Some(part.of(scope.context.now)),
+            Term::Calendar { part, of: Some(term) } => Some(part.of(term.evaluate(scope)?.time()?)),
         }
     }
 }
@@ -226,6 +262,18 @@ impl From<&FieldPath> for Path {
         let name = parents.pop().unwrap_or_default();
         Path { parents: parents.into(), name }
     }
+}
+
+fn date<'a>(parts: &'a [Term; 3], scope: Scope<'a>) -> Option<Datum<'a>> {
+    let [year, month, day] = parts;
+    day_of(year.evaluate(scope)?, month.evaluate(scope)?, day.evaluate(scope)?).map(Datum::Time)
+}
+
+/// The first instant of a day, if there is such a day.
+pub(crate) fn day_of(year: Datum<'_>, month: Datum<'_>, day: Datum<'_>) -> Option<Timestamp> {
+    let (year, month, day) = (year.whole()?, month.whole()?, day.whole()?);
+    let date = civil::Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?);
+    first_of_day(date.ok()?)
 }
 
 fn negate(operand: Datum<'_>) -> Option<Datum<'_>> {

@@ -2,14 +2,18 @@
 
 use domain::schema::{Field, FieldType, Fields};
 use domain::value::{Object, Value};
+use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::ast::{Literal, Node, NodeKind, Operator, Word};
+use crate::ast::{Literal, Node, NodeKind, Operator, Step, When, Word};
+use crate::calendar::Unit;
 use crate::parse::{KEYWORDS, TIME_WORDS};
-use crate::{Context, Schemas, parse, reference};
+use crate::predicate::Scope;
+use crate::window::{Relation, Side, Time, Window};
+use crate::{Checked, Context, Event, Expression, Schemas, parse, reference};
 
 proptest! {
     #[test]
@@ -31,14 +35,86 @@ proptest! {
     }
 
     #[test]
-    fn the_predicate_agrees_with_a_walk_of_the_tree(tree in conditions(), profile in profiles()) {
-        let text = tree.to_string();
-        let expression = parse(&text).map_err(|error| TestCaseError::fail(error.render(&text)))?;
-        let checked = expression.check(&Schemas { profile: &schema(), events: &Fields::new() });
-        let checked = checked.map_err(|errors| TestCaseError::fail(errors[0].render(&text)))?;
-        let context = Context { attributes: &profile, events: &[], audiences: &|_| false, now: jiff::Timestamp::UNIX_EPOCH };
-        let expected = reference::holds(&expression.root, &profile);
-        prop_assert_eq!(checked.compile().evaluate(&context), expected, "{}", text);
+    fn no_steps_make_the_parser_panic(condition in vec(select(TOKENS), 0..12), window in vec(select(TOKENS), 0..8)) {
+        let (condition, window) = (condition.join(" "), window.join(" "));
+        check_any(&format!("CHAIN(xEvent, timestamp, [A: WHAT({condition}) WHEN({window}), B: WHAT(b) COUNT(2)])"));
+        check_any(&format!("t occurs {window}"));
+    }
+
+    #[test]
+    fn the_predicate_agrees_with_a_walk_of_the_tree(
+        tree in conditions(),
+        profile in profiles(),
+        events in vec((instants(), profiles()), 0..6),
+        now in instants(),
+    ) {
+        let events: Vec<Event<'_>> = events.iter().map(|(at, fields)| Event { at: *at, fields }).collect();
+        let context = Context { attributes: &profile, events: &events, audiences: &|_| false, now };
+        agrees(&tree, &context)?;
+    }
+
+    #[test]
+    fn a_chain_finds_events_if_there_are_any(
+        tree in chains(select(&["b", "^b", "n = 1", "n = 2", "s = ^s"][..]).prop_map(parsed)),
+        profile in profiles(),
+        events in vec((crowded_instants(), profiles()), 0..9),
+        now in crowded_instants(),
+    ) {
+        let events: Vec<Event<'_>> = events.iter().map(|(at, fields)| Event { at: *at, fields }).collect();
+        let context = Context { attributes: &profile, events: &events, audiences: &|_| false, now };
+        agrees(&tree, &context)?;
+    }
+
+    #[test]
+    fn windows_lie_where_the_calendar_says(
+        window in windows(times()),
+        profile in profiles(),
+        instants in vec(prop_oneof![instants(), edges()], 1..9),
+        now in prop_oneof![instants(), edges()],
+    ) {
+        let tree = node(NodeKind::Occurs { instant: Box::new(name("t")), window: Box::new(window) });
+        for instant in instants {
+            let mut profile = profile.clone();
+            profile.insert("t".to_owned(), Value::String(instant.to_string()));
+            agrees(&tree, &Context { attributes: &profile, events: &[], audiences: &|_| false, now })?;
+        }
+    }
+
+    #[test]
+    fn no_time_is_too_far_away(window in windows(times()), now in any_instants(), instant in any_instants(), count in any::<u64>()) {
+        let window = match window {
+            Window::Distance { operator, unit, side, of, .. } => Window::Distance { operator, count, unit, side, of },
+            other => other,
+        };
+        let tree = node(NodeKind::Occurs { instant: Box::new(name("t")), window: Box::new(window) });
+        let profile = object([("t", Some(Value::String(instant.to_string())))]);
+        let context = Context { attributes: &profile, events: &[], audiences: &|_| false, now };
+        checked(&tree)?.compile().evaluate(&context);
+    }
+
+    #[test]
+    fn a_step_that_the_edge_takes_looks_back_no_further_than_24_hours(
+        window in windows(times()),
+        now in prop_oneof![instants(), edges()],
+        ago in 86_400_001_i64..1_000_000_000,
+    ) {
+        let step = Step {
+            label: word("A"),
+            what: Box::new(parsed("true")),
+            when: Some(Box::new(When { window, span: 0..0 })),
+            condition: None,
+            count: 1,
+        };
+        let (profile, at) = (Object::new(), now - jiff::SignedDuration::from_millis(ago));
+        let context = Context {
+            attributes: &profile,
+            events: &[Event { at, fields: &profile }],
+            audiences: &|_| false,
+            now,
+        };
+        let checked = checked(&chain(vec![step]))?;
+        let is_taken = checked.edge_eligibility().is_ok();
+        prop_assert!(!is_taken || !checked.compile().evaluate(&context));
     }
 
     #[test]
@@ -48,6 +124,26 @@ proptest! {
         prop_assert!(!passes(Equals) || (passes(StartsWith) && passes(EndsWith)));
         prop_assert!(!(passes(StartsWith) || passes(EndsWith)) || passes(Contains));
     }
+}
+
+/// Checks the printed tree.
+fn checked(tree: &Node) -> Result<Checked, TestCaseError> {
+    let text = tree.to_string();
+    let expression = parse(&text).map_err(|error| TestCaseError::fail(error.render(&text)))?;
+    check(&expression).map_err(|errors| TestCaseError::fail(errors[0].render(&text)))
+}
+
+/// Evaluates the printed tree, and the tree itself by the reference.
+fn agrees(tree: &Node, context: &Context<'_>) -> Result<(), TestCaseError> {
+    let found = checked(tree)?.compile().evaluate(context);
+    prop_assert_eq!(found, reference::holds(tree, Scope { context, event: None }), "{}", tree);
+    Ok(())
+}
+
+/// Events have the fields of profiles.
+fn check(expression: &Expression) -> Result<Checked, Vec<crate::Error>> {
+    let fields = schema();
+    expression.check(&Schemas { profile: &fields, events: &fields })
 }
 
 /// Parses a text, checks it if it is an expression, and shows the errors if it is none.
@@ -115,6 +211,31 @@ const TOKENS: &[&str] = &[
     "\"",
     "é",
     "(n)",
+    "CHAIN",
+    "xEvent",
+    "timestamp",
+    "A",
+    ":",
+    "WHAT",
+    "WHEN",
+    "WHERE",
+    "COUNT",
+    "t",
+    "y",
+    "now",
+    "today",
+    "this",
+    "week",
+    "24",
+    "hours",
+    "before",
+    "after",
+    "from",
+    "between",
+    "on",
+    "<=",
+    "date",
+    "date(2026, 1, 31)",
 ];
 
 fn schema() -> Fields {
@@ -126,6 +247,8 @@ fn schema() -> Fields {
         ("n", FieldType::Integer),
         ("d", FieldType::Double),
         ("b", FieldType::Boolean),
+        ("t", FieldType::DateTime),
+        ("y", FieldType::Date),
         ("a", FieldType::Array(Box::new(FieldType::String))),
         ("o", FieldType::Object(of(&[("s", FieldType::String), ("n", FieldType::Integer)]))),
     ])
@@ -140,8 +263,46 @@ fn profiles() -> impl Strategy<Value = Object> {
     let arrays = option::of(vec(texts().prop_map(Value::String), 0..3).prop_map(Value::Array));
     let objects =
         option::of((strings(), integers()).prop_map(|(s, n)| Value::Object(object([("s", s), ("n", n)]))));
-    (strings(), integers(), doubles, booleans, arrays, objects)
-        .prop_map(|(s, n, d, b, a, o)| object([("s", s), ("n", n), ("d", d), ("b", b), ("a", a), ("o", o)]))
+    let instants = option::of(instants().prop_map(|instant| Value::String(instant.to_string())));
+    let dates =
+        option::of(instants_of_days().prop_map(|instant| {
+            Value::String(jiff::tz::Offset::UTC.to_datetime(instant).date().to_string())
+        }));
+    (strings(), integers(), doubles, booleans, arrays, objects, instants, dates).prop_map(
+        |(s, n, d, b, a, o, t, y)| {
+            object([("s", s), ("n", n), ("d", d), ("b", b), ("a", a), ("o", o), ("t", t), ("y", y)])
+        },
+    )
+}
+
+/// Instants of the weeks around a leap day, so that windows often hold some.
+fn instants() -> impl Strategy<Value = Timestamp> + Clone {
+    prop_oneof![seconds(1_709_000_000..1_709_400_000), seconds(1_700_000_000..1_720_000_000)]
+}
+
+/// So few instants that events often happen at once.
+fn crowded_instants() -> impl Strategy<Value = Timestamp> + Clone {
+    (0_i64..8).prop_map(|hours| Timestamp::from_second(1_709_200_000 + hours * 3_600).unwrap())
+}
+
+/// Instants at which units begin, and those before them.
+fn edges() -> impl Strategy<Value = Timestamp> + Clone {
+    let units = select(&Unit::NAMES[1..]).prop_map(|(unit, ..)| unit);
+    (instants(), units, -1_i64..1)
+        .prop_map(|(instant, unit, seconds)| unit.start(instant) + jiff::SignedDuration::from_secs(seconds))
+}
+
+fn instants_of_days() -> impl Strategy<Value = Timestamp> + Clone {
+    seconds(1_700_000_000..1_720_000_000)
+}
+
+fn any_instants() -> impl Strategy<Value = Timestamp> + Clone {
+    let (first, last) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    prop_oneof![seconds(first..last), Just(Timestamp::MIN), Just(Timestamp::MAX)]
+}
+
+fn seconds(range: std::ops::Range<i64>) -> impl Strategy<Value = Timestamp> + Clone {
+    range.prop_map(|seconds| Timestamp::from_second(seconds).unwrap())
 }
 
 fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Object {
@@ -178,7 +339,12 @@ fn conditions() -> impl Strategy<Value = Node> {
         calls(&["intersects", "subsetOf", "supersetOf"], arrays(), arrays().prop_map(|array| vec![array])),
         calls(&["includes"], arrays(), strings().prop_map(|text| vec![text])),
         calls(&["isNull", "isNotNull"], prop_oneof![strings(), numbers(), arrays()], Just(Vec::new())),
+        (select(&["t", "y"][..]), windows(times())).prop_map(|(instant, window)| {
+            node(NodeKind::Occurs { instant: Box::new(name(instant)), window: Box::new(window) })
+        }),
     ];
+    let leaf = leaf.boxed();
+    let leaf = prop_oneof![4 => leaf.clone(), 1 => chains(leaf)];
     leaf.prop_recursive(4, 24, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(|operand| node(NodeKind::Not(Box::new(operand)))),
@@ -201,6 +367,63 @@ const TEXT_FUNCTIONS: [&str; 8] = [
     "equals",
     "notEqualTo",
 ];
+
+/// Chains of a few steps with such conditions.
+fn chains(conditions: impl Strategy<Value = Node> + Clone + 'static) -> impl Strategy<Value = Node> {
+    let when = option::of(windows(times()))
+        .prop_map(|window| window.map(|window| Box::new(When { window, span: 0..0 })));
+    let optional = option::weighted(0.3, conditions.clone());
+    let steps = (conditions, when, optional, 1_u64..4).prop_map(|(what, when, condition, count)| Step {
+        label: word("A"),
+        what: Box::new(what),
+        when,
+        condition: condition.map(Box::new),
+        count,
+    });
+    vec(steps, 1..4).prop_map(|mut steps| {
+        for (index, step) in steps.iter_mut().enumerate() {
+            step.label = word(&format!("A{index}"));
+        }
+        chain(steps)
+    })
+}
+
+fn chain(steps: Vec<Step>) -> Node {
+    let (events, time) = (Box::new(name("xEvent")), Box::new(name("timestamp")));
+    node(NodeKind::Chain { events, time, steps })
+}
+
+fn windows(times: impl Strategy<Value = Time<Node>> + Clone) -> impl Strategy<Value = Window<Node>> {
+    let sides = select(&[Side::Before, Side::After][..]);
+    let units = select(&Unit::NAMES[1..]).prop_map(|(unit, ..)| unit);
+    prop_oneof![
+        times.clone().prop_map(Window::On),
+        (sides.clone(), times.clone()).prop_map(|(side, of)| Window::Beside { side, of }),
+        (times.clone(), times.clone()).prop_map(|(first, last)| Window::Between { first, last }),
+        (select(&Operator::DISTANCES[..]), 0_u64..30, units, sides, times).prop_map(
+            |(operator, count, unit, side, of)| {
+                // No further than the reference can calculate.
+                let count = if unit > Unit::Year { count % 3 } else { count };
+                Window::Distance { operator, count, unit, side, of }
+            }
+        ),
+    ]
+}
+
+/// Times that the reference can calculate.
+fn times() -> impl Strategy<Value = Time<Node>> + Clone {
+    let relations = select(&[Relation::Last, Relation::This, Relation::Next][..]);
+    let units = select(&Unit::NAMES[1..]).prop_map(|(unit, ..)| unit);
+    prop_oneof![
+        Just(Time::Now),
+        (relations, units).prop_map(|(relation, unit)| Time::Period(relation, unit)),
+        select(&["t", "y"][..]).prop_map(|field| Time::Value(name(field))),
+    ]
+}
+
+fn parsed(text: &str) -> Node {
+    *crate::parse::tree(text).unwrap()
+}
 
 fn numbers() -> impl Strategy<Value = Node> + Clone {
     let leaf = prop_oneof![
@@ -273,6 +496,9 @@ fn trees() -> impl Strategy<Value = Node> {
         literals(any::<String>().prop_map(Literal::Text)),
         names().prop_map(NodeKind::Name).prop_map(node),
         (1_u32..9).prop_map(NodeKind::Parameter).prop_map(node),
+        (1_usize..4, words())
+            .prop_map(|(levels, name)| NodeKind::Up { levels, name: word(&name) })
+            .prop_map(node),
     ];
     leaf.prop_recursive(6, 40, 4, |inner| {
         let boxed = || inner.clone().prop_map(Box::new);
@@ -297,6 +523,10 @@ fn trees() -> impl Strategy<Value = Node> {
                 left,
                 right
             }),
+            (boxed(), windows(any_times(inner.clone())))
+                .prop_map(|(instant, window)| NodeKind::Occurs { instant, window: Box::new(window) }),
+            (boxed(), boxed(), vec(steps(inner.clone()), 1..3))
+                .prop_map(|(events, time, steps)| { NodeKind::Chain { events, time, steps } }),
             (vec(names(), 1..3), boxed()).prop_map(|(parameters, body)| NodeKind::Lambda {
                 parameters: parameters.iter().map(|name| word(name)).collect(),
                 body
@@ -306,11 +536,31 @@ fn trees() -> impl Strategy<Value = Node> {
     })
 }
 
+fn any_times(
+    values: impl Strategy<Value = Node> + Clone + 'static,
+) -> impl Strategy<Value = Time<Node>> + Clone {
+    prop_oneof![times(), values.prop_map(Time::Value)]
+}
+
+fn steps(values: impl Strategy<Value = Node> + Clone + 'static) -> impl Strategy<Value = Step> {
+    let when = option::of(windows(any_times(values.clone())));
+    let when = when.prop_map(|window| window.map(|window| Box::new(When { window, span: 0..0 })));
+    let condition = option::of(values.clone().prop_map(Box::new));
+    (words(), values, when, condition, 1..=u64::MAX).prop_map(|(label, what, when, condition, count)| Step {
+        label: word(&label),
+        what: Box::new(what),
+        when,
+        condition,
+        count,
+    })
+}
+
 fn words() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-zA-Z_][a-zA-Z0-9_]{0,5}",
         select(&KEYWORDS[..]).prop_map(str::to_owned),
-        select(&TIME_WORDS[..]).prop_map(str::to_owned)
+        select(&TIME_WORDS[..]).prop_map(str::to_owned),
+        select(&["on", "between", "WHAT", "WHEN", "date"][..]).prop_map(str::to_owned)
     ]
 }
 

@@ -88,3 +88,49 @@ fn names_and_calls_keep_their_words() {
         ("min = 1", "min = 1"),
     ]);
 }
+
+#[test]
+fn windows_have_one_form() {
+    all(&[
+        ("a occurs on today", "a occurs today"),
+        ("a occurs this day", "a occurs today"),
+        ("a occurs last day", "a occurs yesterday"),
+        ("a occurs next days", "a occurs tomorrow"),
+        ("a occurs last weeks", "a occurs last week"),
+        ("a occurs 3 day before now", "a occurs = 3 days before now"),
+        ("a occurs <=1 days before now", "a occurs <= 1 day before now"),
+        ("a occurs < 2 century from now", "a occurs < 2 centuries after now"),
+        ("a occurs from b", "a occurs after b"),
+        ("a occurs between (b) and last month", "a occurs between b and last month"),
+        ("a occurs date( 2026,1, 31 )", "a occurs date(2026, 1, 31)"),
+        ("a occurs on on.b", "a occurs (on.b)"),
+        ("a occurs (on)", "a occurs (on)"),
+        ("a occurs on (on(1))", "a occurs (on(1))"),
+        ("a occurs between (between) and between", "a occurs between (between) and (between)"),
+        ("a occurs before now.b", "a occurs before now.b"),
+        ("a occurs last.b", "a occurs last.b"),
+        ("a occurs before.b", "a occurs before.b"),
+        ("a occurs before (b occurs today)", "a occurs before (b occurs today)"),
+        ("a + b occurs (c = d)", "a + b occurs (c = d)"),
+        ("a occurs today and b", "a occurs today and b"),
+        ("not (a occurs today)", "not a occurs today"),
+        ("(a occurs today) = b", "(a occurs today) = b"),
+        ("a occurs 5", "a occurs 5"),
+    ]);
+}
+
+#[test]
+fn chains_have_one_form() {
+    all(&[
+        ("chain( xEvent ,timestamp,[ A:WHAT(a) ])", "CHAIN(xEvent, timestamp, [A: WHAT(a)])"),
+        (
+            "CHAIN(xEvent, timestamp, [A: WHAT(a) COUNT(2) WHERE((b)) WHEN(on today), B: WHAT(c) COUNT(1)])",
+            "CHAIN(xEvent, timestamp, [A: WHAT(a) WHEN(today) WHERE(b) COUNT(2), B: WHAT(c)])",
+        ),
+        ("CHAIN($1.a, b.c, [not: WHAT(^a = ^.b.c)])", "CHAIN($1.a, b.c, [not: WHAT(^a = ^b.c)])"),
+        ("^ ^ . in.last", "^^in.last"),
+        ("chain.CHAIN = chain", "chain.CHAIN = chain"),
+        ("a.chain(1)", "a.chain(1)"),
+        ("WHAT = WHEN and WHERE(COUNT)", "WHAT = WHEN and WHERE(COUNT)"),
+    ]);
+}

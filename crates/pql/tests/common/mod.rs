@@ -1,9 +1,9 @@
-//! A schema and a profile that every table of cases speaks of.
+//! Schemas, a profile and its events, which every table of cases speaks of.
 
 use domain::schema::{Field, FieldType, Fields};
 use domain::value::{Object, Value};
 use jiff::Timestamp;
-use pql::{Checked, Context, Expression, Schemas};
+use pql::{Checked, Context, Event, Expression, Schemas};
 
 /// Fields of every type; those that end in `Missing` have no value in [`profile`].
 pub fn schema() -> Fields {
@@ -86,23 +86,84 @@ pub fn profile() -> Object {
     ])
 }
 
+/// Fields of events. That they have a `timestamp` goes without saying.
+pub fn event_schema() -> Fields {
+    let object = |fields: &[(&str, FieldType)]| FieldType::Object(fields_of(fields));
+    fields_of(&[
+        ("eventType", FieldType::String),
+        ("web", object(&[("page", object(&[("URL", FieldType::String), ("views", FieldType::Integer)]))])),
+        (
+            "order",
+            object(&[
+                ("total", FieldType::Double),
+                ("paidAt", FieldType::DateTime),
+                ("shipOn", FieldType::Date),
+                ("currency", FieldType::String),
+            ]),
+        ),
+        ("tags", FieldType::Array(Box::new(FieldType::String))),
+        ("age", FieldType::Integer),
+    ])
+}
+
+/// What Bobby Bank did, in no order: the times and fields of events.
+///
+/// | when | what |
+/// |---|---|
+/// | Sunday 25 January, 08:00 | a view of `/mortgage` |
+/// | Friday 30 January, 09:00 | an order of 120.5 |
+/// | Saturday 31 January, 11:30 | a view of `/` |
+/// | 11:50 | a view of `/paint` |
+/// | 11:55 | an addition to the cart |
+/// | 11:55 | a search |
+/// | 12:00, which is now | a view of `/now` |
+pub fn events() -> Vec<(Timestamp, Object)> {
+    let text = |text: &str| Value::String(text.to_owned());
+    let object = |members: &[(&str, Value)]| Value::Object(object_of(members));
+    let view = |url: &str| {
+        let page = object(&[("URL", text(url)), ("views", Value::Integer(1))]);
+        object_of(&[("eventType", text("view")), ("web", object(&[("page", page)]))])
+    };
+    let order = object(&[
+        ("total", Value::Double(120.5)),
+        ("paidAt", text("2026-01-31T07:00:00Z")),
+        ("shipOn", text("2026-02-02")),
+    ]);
+    let events = [
+        ("2026-01-31T11:50:00Z", view("/paint")),
+        ("2026-01-31T11:30:00Z", view("/")),
+        ("2026-01-31T12:00:00Z", view("/now")),
+        (
+            "2026-01-31T11:55:00Z",
+            object_of(&[("eventType", text("cart")), ("tags", Value::Array(vec![text("a")]))]),
+        ),
+        ("2026-01-30T09:00:00Z", object_of(&[("eventType", text("order")), ("order", order)])),
+        ("2026-01-25T08:00:00Z", view("/mortgage")),
+        ("2026-01-31T11:55:00Z", object_of(&[("eventType", text("search"))])),
+    ];
+    events.into_iter().map(|(at, fields)| (at.parse().unwrap(), fields)).collect()
+}
+
 fn object_of(members: &[(&str, Value)]) -> Object {
     members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
-/// The profile of a member of `members`, at noon (UTC) of 31 January 2026.
-pub fn context(attributes: &Object) -> Context<'_> {
-    let noon = Timestamp::constant(1_769_860_800, 0);
-    Context { attributes, events: &[], audiences: &|id| id == "members", now: noon }
-}
-
-/// Checks an expression against [`schema`].
+/// Checks an expression against [`schema`] and [`event_schema`].
 pub fn check(expression: &Expression) -> Result<Checked, Vec<pql::Error>> {
-    expression.check(&Schemas { profile: &schema(), events: &Fields::new() })
+    expression.check(&Schemas { profile: &schema(), events: &event_schema() })
 }
 
-/// What an expression answers for [`profile`].
+/// What an expression answers for [`profile`] and [`events`], for a member of `members`, at noon (UTC) of
+/// Saturday, 31 January 2026.
 pub fn evaluate(text: &str) -> Result<bool, pql::Error> {
     let checked = check(&pql::parse(text)?).map_err(|mut errors| errors.remove(0))?;
-    Ok(checked.compile().evaluate(&context(&profile())))
+    let (attributes, events) = (profile(), events());
+    let events: Vec<Event<'_>> = events.iter().map(|(at, fields)| Event { at: *at, fields }).collect();
+    let context = Context {
+        attributes: &attributes,
+        events: &events,
+        audiences: &|id| id == "members",
+        now: Timestamp::constant(1_769_860_800, 0),
+    };
+    Ok(checked.compile().evaluate(&context))
 }

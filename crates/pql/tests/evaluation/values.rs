@@ -1,20 +1,6 @@
-//! What expressions answer for one profile.
+//! What expressions on the profile answer.
 
-mod common;
-
-/// Checks a table of expressions that all answer alike, and names every one that does not.
-#[track_caller]
-fn all(expected: bool, expressions: &[&str]) {
-    let wrong: Vec<String> = expressions
-        .iter()
-        .filter_map(|text| match common::evaluate(text) {
-            Ok(answer) if answer == expected => None,
-            Ok(answer) => Some(format!("{text}: {answer}")),
-            Err(error) => Some(format!("{text}: {}", error.render(text))),
-        })
-        .collect();
-    assert!(wrong.is_empty(), "expected {expected}:\n{}", wrong.join("\n"));
-}
+use crate::all;
 
 #[test]
 fn fields_are_reached_by_name_by_position_and_through_the_head_of_the_query() {

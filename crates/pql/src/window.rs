@@ -1,0 +1,274 @@
+//! Windows of time: what `occurs` and `WHEN` hold an instant against.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ast::Operator;
+use crate::calendar::Unit;
+use crate::predicate::{Scope, Term};
+
+/// A window of time. `V` is a value in it: a node while it is read, an anchor once it is checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Window<V> {
+    /// `today`, `on date(2026, 1, 31)`.
+    On(Time<V>),
+    /// `before today`.
+    Beside { side: Side, of: Time<V> },
+    /// `<= 24 hours before now`.
+    Distance { operator: Operator, count: u64, unit: Unit, side: Side, of: Time<V> },
+    /// `between yesterday and today`, both included.
+    Between { first: Time<V>, last: Time<V> },
+}
+
+/// An instant or an interval.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Time<V> {
+    Now,
+    /// `this week`. The days have names of their own: `yesterday`, `today` and `tomorrow`.
+    Period(Relation, Unit),
+    Value(V),
+}
+
+/// How a period lies to the instant of evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Relation {
+    Last,
+    This,
+    Next,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Before,
+    After,
+}
+
+/// A value as a time.
+#[derive(Debug)]
+pub(crate) struct Anchor {
+    pub(crate) term: Term,
+    /// Whether it is a date, which stands for the whole day, and no instant.
+    pub(crate) is_day: bool,
+}
+
+/// A time on the line: from its start to its end, which is no part of it; an instant has no end.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    start: Timestamp,
+    end: Option<Timestamp>,
+}
+
+impl<V> Window<V> {
+    /// The same window with other values.
+    pub(crate) fn map<'a, T>(&'a self, mut value: impl FnMut(&'a V) -> T) -> Window<T> {
+        let mut time = |time: &'a Time<V>| match time {
+            Time::Now => Time::Now,
+            Time::Period(relation, unit) => Time::Period(*relation, *unit),
+            Time::Value(given) => Time::Value(value(given)),
+        };
+        match self {
+            Window::On(on) => Window::On(time(on)),
+            Window::Beside { side, of } => Window::Beside { side: *side, of: time(of) },
+            Window::Distance { operator, count, unit, side, of } => Window::Distance {
+                operator: *operator,
+                count: *count,
+                unit: *unit,
+                side: *side,
+                of: time(of),
+            },
+            Window::Between { first, last } => Window::Between { first: time(first), last: time(last) },
+        }
+    }
+
+    /// The values in it.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        let (first, second) = match self {
+            Window::On(time) | Window::Beside { of: time, .. } | Window::Distance { of: time, .. } => {
+                (time, None)
+            }
+            Window::Between { first, last } => (first, Some(last)),
+        };
+        [Some(first), second].into_iter().flatten().filter_map(|time| match time {
+            Time::Value(value) => Some(value),
+            _ => None,
+        })
+    }
+
+    /// How long before the instant of evaluation it begins at most, where that has a limit.
+    ///
+    /// The limit may be greater than need be.
+    pub(crate) fn reach(&self) -> Option<SignedDuration> {
+        match self {
+            Window::On(first) | Window::Between { first, .. } => first.reach(),
+            Window::Beside { side: Side::Before, .. } => None,
+            Window::Beside { side: Side::After, of } => of.reach_of_end(),
+            Window::Distance { operator: Operator::Unequal, .. } => None,
+            Window::Distance { side: Side::After, of, .. } => of.reach(),
+            Window::Distance { operator: Operator::Greater | Operator::GreaterOrEqual, .. } => None,
+            Window::Distance { count, unit, of, .. } => {
+                let distance = unit.fixed_length()?.checked_mul(i32::try_from(*count).ok()?)?;
+                of.reach()?.checked_add(distance)
+            }
+        }
+    }
+}
+
+impl<V> Time<V> {
+    /// How long before the instant of evaluation it begins at most.
+    fn reach(&self) -> Option<SignedDuration> {
+        match self {
+            Time::Now | Time::Period(Relation::Next, _) => Some(SignedDuration::ZERO),
+            Time::Period(Relation::This, unit) => unit.fixed_length(),
+            Time::Period(Relation::Last, unit) => unit.fixed_length()?.checked_mul(2),
+            Time::Value(_) => None,
+        }
+    }
+
+    /// How long before the instant of evaluation it ends at most.
+    fn reach_of_end(&self) -> Option<SignedDuration> {
+        match self {
+            Time::Period(Relation::Last, unit) => unit.fixed_length(),
+            Time::Period(..) => Some(SignedDuration::ZERO),
+            other => other.reach(),
+        }
+    }
+}
+
+impl Window<Anchor> {
+    /// Whether an instant lies in it; nothing, if one of its times is null.
+    pub(crate) fn contains(&self, instant: Timestamp, scope: Scope<'_>) -> Option<bool> {
+        Some(match self {
+            Window::On(time) => time.stretch(scope)?.contains(instant),
+            Window::Beside { side: Side::Before, of } => of.stretch(scope)?.begins_after(instant),
+            Window::Beside { side: Side::After, of } => of.stretch(scope)?.is_over(instant),
+            Window::Between { first, last } => {
+                let (first, last) = (first.stretch(scope)?, last.stretch(scope)?);
+                !first.begins_after(instant) && !last.is_over(instant)
+            }
+            Window::Distance { operator, count, unit, side, of } => {
+                let of = of.stretch(scope)?;
+                let count = i64::try_from(*count).unwrap_or(i64::MAX);
+                let count = if *side == Side::Before { -count } else { count };
+                of.is_at_distance(instant, *operator, *unit, count, *side)
+            }
+        })
+    }
+}
+
+impl Time<Anchor> {
+    fn stretch(&self, scope: Scope<'_>) -> Option<Stretch> {
+        let now = scope.context.now;
+        Some(match self {
+            Time::Now => Stretch { start: now, end: None },
+            Time::Period(relation, unit) => {
+                let places = match relation {
+                    Relation::Last => -1,
+                    Relation::This => 0,
+                    Relation::Next => 1,
+                };
+                Stretch::of(*unit, unit.shift(unit.start(now), places))
+            }
+            Time::Value(anchor) => {
+                let instant = anchor.term.evaluate(scope)?.time()?;
+                if anchor.is_day {
+                    Stretch::of(Unit::Day, Unit::Day.start(instant))
+                } else {
+                    Stretch { start: instant, end: None }
+                }
+            }
+        })
+    }
+}
+
+impl Stretch {
+    /// One unit, from its start.
+    fn of(unit: Unit, start: Timestamp) -> Stretch {
+        Stretch { start, end: Some(unit.shift(start, 1)) }
+    }
+
+    fn contains(self, instant: Timestamp) -> bool {
+        !self.begins_after(instant) && !self.is_over(instant)
+    }
+
+    fn begins_after(self, instant: Timestamp) -> bool {
+        instant < self.start
+    }
+
+    fn is_over(self, instant: Timestamp) -> bool {
+        self.end.map_or(instant > self.start, |end| instant >= end)
+    }
+
+    /// Whether an instant lies as far from the start as it should, on the side that it should.
+    fn is_at_distance(
+        self,
+        instant: Timestamp,
+        operator: Operator,
+        unit: Unit,
+        count: i64,
+        side: Side,
+    ) -> bool {
+        let there = unit.shift(self.start, count);
+        let (is_beside, farther) = match side {
+            Side::Before => (instant < self.start, there.cmp(&instant)),
+            Side::After => (instant > self.start, instant.cmp(&there)),
+        };
+        // So many days from a day are a day, and no instant of it.
+        let is_day = self.end.is_some() && unit >= Unit::Day;
+        let there = if is_day { Stretch::of(Unit::Day, there) } else { Stretch { start: there, end: None } };
+        match operator {
+            Operator::Less => is_beside && farther.is_lt(),
+            Operator::LessOrEqual => is_beside && farther.is_le(),
+            Operator::Greater => farther.is_gt(),
+            Operator::GreaterOrEqual => farther.is_ge(),
+            Operator::Unequal => !there.contains(instant),
+            _ => there.contains(instant),
+        }
+    }
+}
+
+/// The canonical text.
+impl<V: fmt::Display> fmt::Display for Window<V> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Window::On(time) => write!(formatter, "{time}"),
+            Window::Beside { side, of } => write!(formatter, "{side} {of}"),
+            Window::Distance { operator, count, unit, side, of } => {
+                write!(formatter, "{} {count} {} {side} {of}", operator.symbol(), unit.name(*count))
+            }
+            Window::Between { first, last } => write!(formatter, "between {first} and {last}"),
+        }
+    }
+}
+
+impl<V: fmt::Display> fmt::Display for Time<V> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Time::Now => formatter.write_str("now"),
+            Time::Period(Relation::Last, Unit::Day) => formatter.write_str("yesterday"),
+            Time::Period(Relation::This, Unit::Day) => formatter.write_str("today"),
+            Time::Period(Relation::Next, Unit::Day) => formatter.write_str("tomorrow"),
+            Time::Period(relation, unit) => write!(formatter, "{relation} {}", unit.name(1)),
+            Time::Value(value) => value.fmt(formatter),
+        }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Relation::Last => "last",
+            Relation::This => "this",
+            Relation::Next => "next",
+        })
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Side::Before => "before",
+            Side::After => "after",
+        })
+    }
+}
