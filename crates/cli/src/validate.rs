@@ -7,18 +7,18 @@ use anstream::println;
 use anyhow::Result;
 use clap::Parser;
 use domain::catalogue::Catalogue;
-use domain::dataflow::State;
 use domain::refusal::Refusal;
 use project::{Problem, Problems};
 use serde::Serialize;
 
+use crate::apply::refusals;
 use crate::terminal::{self, Format, GREEN, RED, YELLOW, count};
 use crate::{FINDINGS, folder, refusal};
 
 /// Check a project's folder as a whole, without touching anything
 ///
-/// Every error is shown at once, with file, line, what was found and what was expected. A dataflow that policies or
-/// contracts refuse is no error: it is shown, and would be applied BLOCKED.
+/// Every error is shown at once, with file, line, what was found and what was expected. A dataflow or an offer that
+/// policies or contracts refuse is no error: it is shown, and would be applied BLOCKED.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary validate examples/securfinancial
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Err(error) => return refuse(args, &error.downcast::<Problems>()?),
     };
     let catalogue = folder::catalogue(&project)?;
-    let (warnings, blocked) = (project.warnings(), refusals(&catalogue));
+    let (warnings, blocked) = (project.warnings(), refusals(&catalogue).collect::<Vec<_>>());
     match args.format {
         Format::Json => terminal::print_json(&Report { valid: true, errors: Vec::new(), warnings, blocked })?,
         Format::Text => {
@@ -80,24 +80,17 @@ fn refuse(args: &Args, problems: &Problems) -> Result<ExitCode> {
     Ok(ExitCode::from(FINDINGS))
 }
 
-/// Why dataflows would be blocked.
-fn refusals(catalogue: &Catalogue) -> Vec<&Refusal> {
-    let states = catalogue.dataflows.values().map(|dataflow| &dataflow.state);
-    states
-        .flat_map(|state| match state {
-            State::Blocked(refusals) => refusals.as_slice(),
-            _ => &[],
-        })
-        .collect()
-}
-
 fn summary(catalogue: &Catalogue) -> String {
-    [
+    let mut counts = vec![
         count(catalogue.schemas.len(), "schema"),
         count(catalogue.datasets.len(), "dataset"),
         count(catalogue.audiences.len(), "audience"),
         count(catalogue.destinations.len(), "destination"),
         count(catalogue.dataflows.len(), "dataflow"),
-    ]
-    .join(", ")
+    ];
+    if !catalogue.datastreams.is_empty() {
+        counts.push(count(catalogue.datastreams.len(), "datastream"));
+        counts.push(count(catalogue.offers.len(), "offer"));
+    }
+    counts.join(", ")
 }

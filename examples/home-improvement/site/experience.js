@@ -22,7 +22,6 @@
     thirdPartyCookiesEnabled: false,
     // What the edge may replace is not shown before it has answered.
     prehidingStyle: `${PREHIDDEN} { opacity: 0 !important }`,
-    autoCollectPropositionInteractions: { AJO: "always", TGT: "always" },
   });
   // The Web SDK hides until an answer comes, however long that takes: a visitor does not wait that long.
   window.setTimeout(() => document.getElementById("alloy-prehiding")?.remove(), PATIENCE_MS);
@@ -36,6 +35,8 @@
         partner_id: visitor.id,
         likely_recent_mover: visitor.likelyRecentMover,
         match_confidence: visitor.matchConfidence,
+        renovation_budget: visitor.renovationBudget,
+        renovation_budget: visitor.renovationBudget,
       },
     };
   }

@@ -9,11 +9,11 @@
 
   const VISITORS = {
     // Probably moved into a new home, and the partner is sure whom it sees.
-    mover: { id: "NL-4f7c02", likelyRecentMover: 0.87, matchConfidence: 0.93 },
+    mover: { id: "NL-4f7c02", likelyRecentMover: 0.87, matchConfidence: 0.93, renovationBudget: "high" },
     // Has lived here for years.
-    resident: { id: "NL-91be5d", likelyRecentMover: 0.06, matchConfidence: 0.9 },
+    resident: { id: "NL-91be5d", likelyRecentMover: 0.06, matchConfidence: 0.9, renovationBudget: "low" },
     // Probably moved, if it is who the partner thinks it is, which the partner doubts.
-    lookalike: { id: "NL-d3380a", likelyRecentMover: 0.81, matchConfidence: 0.22 },
+    lookalike: { id: "NL-d3380a", likelyRecentMover: 0.81, matchConfidence: 0.22, renovationBudget: "medium" },
   };
 
   const named = new URLSearchParams(window.location.search).get("visitor");

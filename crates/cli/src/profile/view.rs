@@ -99,7 +99,11 @@ impl View {
             merged: merged.attributes,
             first_party,
             partners,
-            memberships: profile.memberships.audiences.iter().map(|each| member(each, catalogue)).collect(),
+            memberships: std::iter::once(&profile.memberships)
+                .chain(profile.edge_memberships.values())
+                .flat_map(|memberships| &memberships.audiences)
+                .map(|each| member(each, catalogue))
+                .collect(),
             deliveries: profile.deliveries.iter().map(delivered).collect(),
             sources: profile.usable(catalogue, now).map(|(key, _)| key.dataset.clone()).collect(),
             newest: instant(newest.unwrap_or_default()),
@@ -314,6 +318,7 @@ pub(crate) mod sample {
                 "all_customers": {"status": "exited", "since": at, "definition": "d1"},
                 "high_earning_homeowner_prospects": {"status": "realized", "since": at, "definition": "d2"},
             }})).unwrap(),
+            edge_memberships: BTreeMap::new(),
             deliveries: serde_json::from_value(json!({
                 "prospects_to_email": {"gen": 1, "outcome": {"at": at, "result": "held", "reason": "a policy denies it"}},
                 "prospects_to_facebook": {
