@@ -77,6 +77,7 @@ class Visitor {
     if (reload) await this.page.reload();
     for (const [selector, value] of Object.entries(fill)) await this.page.fill(selector, value);
     if (click) await this.page.click(click);
+    this.heard = Date.now();
     await this.settled();
     return {
       url: this.page.url(),

@@ -67,10 +67,10 @@
   async function showPromo(propositions) {
     const metadata = { [PROMO_SCOPE]: { selector: "#promo", actionType: "setHtml" } };
     await window.alloy("applyPropositions", { propositions, metadata });
-    await send(
-      { eventType: "decisioning.propositionDisplay" },
-      { personalization: { includeRenderedPropositions: true } },
-    );
+    await window.alloy("sendEvent", {
+      xdm: { eventType: "decisioning.propositionDisplay" },
+      personalization: { includeRenderedPropositions: true },
+    });
   }
 
   window.experience = {
