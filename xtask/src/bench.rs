@@ -100,16 +100,26 @@ fn time_of_start(function: &mut Command) -> Result<Duration> {
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .envs(emulator::credentials())
         .envs(DEPLOYMENT.map(|part| (format!("TRIBUTARY_{part}"), "bench")))
-        .stdin(Stdio::null());
+        .stdin(Stdio::null())
+        // It complains of the poll that nobody answers, which matters only if that is not all.
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let started = Instant::now();
     let mut child = function.spawn()?;
     let polled = accept(&listener, &mut child, started).and_then(first_line);
     let elapsed = started.elapsed();
     child.kill()?;
-    child.wait()?;
-    let line = polled?;
-    ensure!(line.starts_with(FIRST_POLL), "it asked for `{}`: expected `{FIRST_POLL}`", line.trim_end());
+    let said = child.wait_with_output()?;
+    polled.and_then(is_first_poll).with_context(|| {
+        let [stdout, stderr] = [&said.stdout, &said.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        format!("it said:\n{stdout}{stderr}")
+    })?;
     Ok(elapsed)
+}
+
+fn is_first_poll(line: String) -> Result<()> {
+    ensure!(line.starts_with(FIRST_POLL), "it asked for `{}`: expected `{FIRST_POLL}`", line.trim_end());
+    Ok(())
 }
 
 /// The first connection, unless the function ends before it makes one.
