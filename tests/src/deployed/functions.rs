@@ -1,12 +1,15 @@
 //! Functions as what runs them sees them: processes, and triggers.
 
 use std::fs;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Deployed, aws, eventually};
+
+/// How long processes run between two looks at what they do.
+const GLIMPSE: Duration = Duration::from_millis(10);
 
 /// A trigger that is switched off: what is sent to its queue stays there.
 #[derive(Debug)]
@@ -24,10 +27,34 @@ impl Deployed {
     /// Where processes cannot be killed.
     pub fn kill(&self, function: &str) -> usize {
         let ids = self.processes(function);
-        for id in &ids {
-            Command::new("kill").args(["-KILL", id]).status().expect("`kill` is in PATH");
-        }
+        signal("-KILL", &ids);
         ids.len()
+    }
+
+    /// Kills the processes that run a function in the moment in which `look` says so, however short it is. They stand still
+    /// while it looks, so that what it saw is still true when they die.
+    ///
+    /// # Panics
+    /// Where the moment does not come, or processes cannot be killed.
+    pub async fn kill_when(
+        &self,
+        function: &str,
+        what: &str,
+        within: Duration,
+        look: impl AsyncFn() -> bool,
+    ) {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            let ids = self.processes(function);
+            signal("-STOP", &ids);
+            if look().await {
+                signal("-KILL", &ids);
+                return;
+            }
+            signal("-CONT", &ids);
+            tokio::time::sleep(GLIMPSE).await;
+        }
+        panic!("waited {} s in vain: {what}", within.as_secs())
     }
 
     /// The ids of the processes that run a function, which it knows by its environment.
@@ -81,6 +108,14 @@ impl Held<'_> {
     /// Switches the trigger on again.
     pub fn release(self) {
         switch(&self.mapping, &["--enabled"]);
+    }
+}
+
+/// Sends processes a signal. Those that have ended meanwhile are none of its concern.
+fn signal(signal: &str, ids: &[String]) {
+    if !ids.is_empty() {
+        let kill = Command::new("kill").arg(signal).args(ids).stderr(Stdio::null()).status();
+        kill.expect("`kill` is in PATH");
     }
 }
 

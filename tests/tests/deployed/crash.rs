@@ -18,13 +18,13 @@ const ROWS: u64 = 20_000;
 /// People of whom an older row precedes their own.
 const TWICE: u64 = 20;
 
-/// A function that has died is noticed when its message's visibility ends: after 30 s instead of 15 min.
-const PARAMETERS: [&str; 3] = ["IngestTimeout=30", "IngestVisibility=30", "MaxReceives=10"];
+/// A function that has died is noticed when its message's visibility ends: after a minute instead of 15.
+const PARAMETERS: [&str; 3] = ["IngestTimeout=60", "IngestVisibility=60", "MaxReceives=10"];
 
 /// So that a chunk is applied well within that on a small machine, and others go on while the killed ones wait.
 const CHUNKS_AT_ONCE: u32 = 2;
 
-const WITHIN: Duration = Duration::from_secs(600);
+const WITHIN: Duration = Duration::from_secs(900);
 
 /// A customer of the file.
 struct Customer {
@@ -49,14 +49,9 @@ async fn ingest_killed_at_three_points_of_a_file_applies_every_row_once() {
     let people: Vec<Customer> = (1..=ROWS - TWICE).map(customer).collect();
     bank.at.upload(FILE, file(&people)).await;
 
-    eventually("part of the file is staged", WITHIN, async || {
-        let store = &bank.at.store;
-        let staged = store.objects.list(&store.deployment.data, "staging/").await.unwrap();
-        (!staged.is_empty()).then_some(())
-    })
-    .await;
-    assert!(bank.at.kill("Ingest") > 0);
+    bank.at.kill_when("Ingest", "part of the file is staged", WITHIN, async || staged(&bank).await > 0).await;
     assert_eq!(progress(&bank).await.unwrap().0.status, BatchStatus::Checking, "it died while checking");
+    println!("killed while checking, after {} chunks were staged", staged(&bank).await);
 
     for (from, to) in [(1, ROWS / 10), (ROWS * 8 / 10, ROWS - 1)] {
         eventually("so many rows are accounted for", WITHIN, async || {
@@ -67,6 +62,7 @@ async fn ingest_killed_at_three_points_of_a_file_applies_every_row_once() {
         let (batch, rows) = progress(&bank).await.unwrap();
         assert_eq!(batch.status, BatchStatus::Applying, "it died while applying");
         assert!((from..=to).contains(&rows), "it died after {rows} rows");
+        println!("killed while applying, after {rows} rows were accounted for");
     }
 
     let (_, counts) = bank.has_ingested(OWN, FILE, WITHIN).await;
@@ -125,6 +121,12 @@ fn file(people: &[Customer]) -> String {
     }
     assert_eq!(rows.len() as u64, ROWS);
     customers(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// How many chunks of the file are staged.
+async fn staged(bank: &Bank) -> usize {
+    let store = &bank.at.store;
+    store.objects.list(&store.deployment.data, "staging/").await.unwrap().len()
 }
 
 /// The batch, and how many of its staged rows are accounted for.
