@@ -33,11 +33,7 @@ enum Chore {
     /// Check formatting, clippy, dependencies (bans, licences, sources) and the template
     Lint,
     /// Start both emulators, deploy, and run every test
-    Test {
-        /// Run the soaks as well
-        #[arg(long)]
-        long: bool,
-    },
+    Test(test::Options),
     /// Start both emulators, print how to reach them, and leave them running until Ctrl-C
     Emulators,
     /// Build the functions, deploy them on an emulator that runs already, and print how to reach them
@@ -62,7 +58,7 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Demo(options) => demo::run(&options),
         Chore::Lint => lint::run(),
-        Chore::Test { long } => test::run(long),
+        Chore::Test(options) => test::run(&options),
         Chore::Emulators => emulators::run(),
         Chore::Deploy(options) => deploy::run(options),
         Chore::Bench(bench) => bench::run(&bench),

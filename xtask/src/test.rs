@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
 use serde_json::Value;
 
 use crate::emulators::Emulators;
@@ -14,22 +15,35 @@ use crate::{functions, process, progress, workspace};
 const KINDS: [(&str, &str); 3] =
     [("deployed", "end-to-end"), ("facebook", "contract"), ("graph_api", "contract")];
 
-/// Starts the emulators, runs all tests, and says what ran on what. Suites that need a deployment make their own, by this program.
-pub fn run(long: bool) -> Result<()> {
+/// Which tests run.
+#[derive(Args)]
+pub struct Options {
+    /// Run the soaks as well
+    #[arg(long)]
+    long: bool,
+    /// Run only what a filter expression of nextest names, as `test(partner_id)` or `binary(deployed)`
+    #[arg(short = 'E', long, value_name = "expression")]
+    filter: Option<String>,
+}
+
+/// Starts the emulators, runs the tests, and says what ran on what. Suites that need a deployment make their own, by this program.
+pub fn run(options: &Options) -> Result<()> {
     functions::build()?;
+    let kinds = progress::step("building the tests", || count(options))?;
+    ensure!(!kinds.is_empty(), "no test is named by the filter; soaks need `--long` besides");
     let emulators = Emulators::start()?;
-    let environment = emulators.environment()?;
-    let kinds = progress::step("building the tests", || count(long))?;
-    // The examples of the documentation, which nextest does not run.
-    progress::step("running the documentation's examples", || process::run(&mut doctests()))?;
-    process::show(nextest("run", long)?.envs(&environment))?;
+    if options.filter.is_none() {
+        // The examples of the documentation, which nextest does not run.
+        progress::step("running the documentation's examples", || process::run(&mut doctests()))?;
+    }
+    process::show(nextest("run", options)?.envs(&emulators.environment()?))?;
     let kinds: Vec<_> = kinds.iter().map(|(kind, tests)| format!("{tests} {kind}")).collect();
     println!("ran on {} and {}: {}", emulators.localstack.label, emulators.ministack.label, kinds.join(", "));
     Ok(())
 }
 
-/// All tests of the workspace, those that need emulators included, and those marked `ignored` if it may take long.
-fn nextest(verb: &str, long: bool) -> Result<Command> {
+/// The tests of the workspace, those that need emulators included, and those marked `ignored` if it may take long.
+fn nextest(verb: &str, options: &Options) -> Result<Command> {
     let mut nextest = Venv::tools()?.command("cargo-nextest");
     nextest.current_dir(workspace::root()).args([
         "nextest",
@@ -39,8 +53,11 @@ fn nextest(verb: &str, long: bool) -> Result<Command> {
         "--cargo-quiet",
     ]);
     nextest.args(["--features", "tests/emulators"]);
-    if long {
+    if options.long {
         nextest.args(["--run-ignored", "all"]);
+    }
+    if let Some(filter) = &options.filter {
+        nextest.args(["-E", filter]);
     }
     Ok(nextest)
 }
@@ -54,8 +71,8 @@ fn doctests() -> Command {
 }
 
 /// The number of tests per kind.
-fn count(long: bool) -> Result<BTreeMap<String, usize>> {
-    let list = process::output(nextest("list", long)?.args(["--message-format", "json"]))?;
+fn count(options: &Options) -> Result<BTreeMap<String, usize>> {
+    let list = process::output(nextest("list", options)?.args(["--message-format", "json"]))?;
     let list: Value = serde_json::from_str(&list)?;
     let suites = list.get("rust-suites").and_then(Value::as_object);
     let suites = suites.context("`cargo nextest list` names no suites")?;
