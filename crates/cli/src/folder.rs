@@ -15,6 +15,12 @@ use serde_json::Value;
 /// Where there is no such folder, or [`project::Problems`].
 pub(crate) fn load(folder: &Path) -> Result<Project> {
     ensure!(folder.is_dir(), "`{}` is no folder: expected that of a project", folder.display());
+    // Without it, every YAML file below a folder named by mistake would be told to be no part of a project.
+    ensure!(
+        folder.join("project.yaml").is_file(),
+        "`{}` is no project, it has no `project.yaml`: name the folder that has one, or begin one with `title: ...`",
+        folder.display()
+    );
     Ok(Project::load(folder, &Registry)?)
 }
 

@@ -80,3 +80,14 @@ fn a_folder_that_is_not_there_is_exit_code_2() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("error: `no/such/folder` is no folder"));
 }
+
+#[test]
+fn a_folder_that_is_no_project_is_not_searched_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("compose.yaml"), "services: {}\n").unwrap();
+    let output = validate(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let shown = text(&output.stderr);
+    assert!(shown.contains("is no project, it has no `project.yaml`"), "{shown}");
+    assert!(!shown.contains("compose.yaml"), "{shown}");
+}
