@@ -1,6 +1,7 @@
 //! `cargo xtask demo --edge`: two visitors come to a shop, one of whom a partner recognises as somebody who has just moved; and what each of them sees.
 
 mod expected;
+mod outcome;
 mod stage;
 mod visits;
 
@@ -10,6 +11,7 @@ use super::checks;
 use super::times::Times;
 use crate::browser::Browser;
 use crate::functions;
+use outcome::Outcome;
 use stage::Stage;
 use visits::Visits;
 
@@ -21,8 +23,10 @@ pub fn run(keep: bool) -> Result<()> {
     let mut stage = times.of("starting and deploying", || Stage::set(&browser))?;
     times.of("validating and applying the project", || stage.apply())?;
     let visits = times.of("two visitors come", || Visits::play(&stage, &browser))?;
+    let outcome = times.of("looking at what came of it", || Outcome::look(&mut stage, &visits))?;
     visits.show();
-    let wrong = checks::show("Is that what was to be expected?", &expected::of(&visits));
+    outcome.show(&stage)?;
+    let wrong = checks::show("Is that what was to be expected?", &expected::of(&visits, &outcome));
     times.show();
     if keep {
         stage.keep(&browser)?;

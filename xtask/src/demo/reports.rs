@@ -66,6 +66,15 @@ pub struct RefusalRecord {
     pub refusal: Refusal,
 }
 
+/// A line of `tributary offers`.
+#[derive(Debug, Deserialize)]
+pub struct Offer {
+    pub name: String,
+    pub state: String,
+    pub displayed: u64,
+    pub interacted: u64,
+}
+
 /// Why something may not leave.
 #[derive(Debug, Deserialize)]
 pub struct Refusal {

@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstream::println;
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::super::deployed::{Deployed, copy};
 use crate::browser::Browser;
@@ -21,6 +21,9 @@ const EXAMPLE: &str = "examples/home-improvement";
 
 /// The key by which the shop proves who has signed in.
 const SIGN_IN_KEY: &str = "demo-key-of-the-shop-with-32-bytes";
+
+/// How long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Everything that runs. It ends when this value is dropped.
 pub struct Stage {
@@ -38,7 +41,7 @@ impl Stage {
     pub fn set(browser: &Browser) -> Result<Self> {
         let on = Deployed::start(Vec::new())?;
         progress::step("handing over the key of the shop's sign-in", || {
-            on.put_secret("edge/shop-sign-in", SIGN_IN_KEY)
+            on.put_secret("edge/shop-login", SIGN_IN_KEY)
         })?;
         let project = workspace::target().join("demo-edge/project");
         if project.exists() {
@@ -51,8 +54,23 @@ impl Stage {
 
     /// Brings the project into force.
     pub fn apply(&self) -> Result<()> {
-        self.on.apply(&self.project)?;
-        self.on.show("What may be shown, and what may not", &["dataflows"])
+        self.on.apply(&self.project)
+    }
+
+    /// Looks twice a second until there is something, as long as everything runs and patience lasts.
+    pub fn wait<T>(&mut self, name: &str, mut look: impl FnMut(&Self) -> Result<Option<T>>) -> Result<T> {
+        progress::step(name, || {
+            let started = Instant::now();
+            while started.elapsed() < PATIENCE {
+                if let Some(found) = look(self)? {
+                    return Ok(found);
+                }
+                self.check()?;
+                thread::sleep(Duration::from_millis(500));
+            }
+            let (seconds, log) = (PATIENCE.as_secs(), self.on.log().display());
+            bail!("{name}: not after {seconds} s; the emulator's log is `{log}`")
+        })
     }
 
     /// Leaves everything running, and says how to visit the shop.
@@ -73,10 +91,14 @@ impl Stage {
         let project = self.project.display();
         self.on.print(&[format!("$EDITOR {project}; tributary apply {project}")]);
         loop {
-            self.on.check()?;
-            self.shop.check()?;
+            self.check()?;
             thread::sleep(Duration::from_millis(500));
         }
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.on.check()?;
+        self.shop.check()
     }
 }
 

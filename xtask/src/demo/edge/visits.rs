@@ -14,10 +14,10 @@ use crate::browser::Browser;
 use crate::style::{BOLD, DIM, heading};
 use crate::{process, progress, workspace};
 
-/// Where the coupon would be.
-pub const PROMO: &str = "#promo";
 /// What every page of the shop begins with.
-const HERO: &str = "#hero h1";
+pub const HERO: &str = "#hero";
+/// Where the shop promotes something.
+pub const PROMO: &str = "#promo";
 
 /// What was seen after a step.
 #[derive(Debug, Deserialize)]
@@ -35,9 +35,6 @@ pub struct Seen {
 /// A call of the edge.
 #[derive(Debug, Deserialize)]
 pub struct Call {
-    pub action: String,
-    pub sent: Option<Value>,
-    pub status: Option<u16>,
     pub answer: Option<Value>,
 }
 
@@ -67,7 +64,7 @@ impl Visits {
         let steps = [
             json!({"visitor": "mover", "open": page("mover"), "read": read, "shoot": "mover"}),
             json!({"visitor": "mover", "reload": true, "read": read}),
-            json!({"visitor": "mover", "click": "#promo a"}),
+            json!({"visitor": "mover", "click": "#coupon-button"}),
             json!({"visitor": "resident", "open": page("resident"), "read": read, "shoot": "resident"}),
         ];
         let file = stage.project.with_file_name("steps.jsonl");
@@ -116,13 +113,6 @@ impl Seen {
             .filter(|handle| handle.get("type").is_some_and(|kind| kind == "identity:result"))
             .filter_map(|handle| handle.pointer("/payload/0/id")?.as_str());
         ecids.next()
-    }
-
-    /// How many events of a type went out, in calls that the edge took.
-    pub fn told(&self, event: &str) -> usize {
-        let taken = self.calls.iter().filter(|call| call.status == Some(200));
-        let events = taken.filter_map(|call| call.sent.as_ref()?.get("events")?.as_array()).flatten();
-        events.filter(|sent| sent.pointer("/xdm/eventType").is_some_and(|kind| kind == event)).count()
     }
 
     /// What the page complained of.
