@@ -41,8 +41,8 @@ pub enum Evaluate {
     Slice(SliceKey),
 }
 
-/// Work of ingest on what it is not told of by S3: `{"start": {"dataset": .., "batch": ..}}`, `{"chunk": {..}}` or
-/// `{"visitor": {"ecid": ..}}`.
+/// Work of ingest on what it is not told of by S3: `{"start": {"dataset": .., "batch": ..}}`, `{"chunk": {..}}`,
+/// `{"visitor": {"ecid": ..}}` or `{"replay": {"key": ..}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
@@ -59,6 +59,11 @@ pub enum Work {
     Visitor {
         /// The key of the visitor's ECID.
         ecid: IdentityKey,
+    },
+    /// The events of an object are to be heard again.
+    Replay {
+        /// The object's key in the bucket of events.
+        key: String,
     },
 }
 

@@ -11,10 +11,12 @@ mod connection;
 mod dataflows;
 mod deliveries;
 mod evaluate;
+mod events;
 #[cfg(test)]
 mod example;
 mod folder;
 mod generate;
+mod offers;
 mod profile;
 mod refusal;
 mod runs;
@@ -66,6 +68,9 @@ enum Command {
     #[command(subcommand)]
     Delivery(deliveries::DecideCommand),
     Generate(generate::Args),
+    Offers(offers::Args),
+    #[command(subcommand)]
+    Events(events::Command),
 }
 
 fn main() -> ExitCode {
@@ -85,6 +90,8 @@ fn main() -> ExitCode {
         Command::Deliveries(command) => deliveries::unknown(&command),
         Command::Delivery(command) => deliveries::decide(&command),
         Command::Generate(args) => generate::run(&args),
+        Command::Offers(args) => offers::run(&args),
+        Command::Events(command) => events::run(&command),
     };
     outcome.unwrap_or_else(|error| {
         if let Some(problems) = error.downcast_ref::<project::Problems>() {

@@ -154,6 +154,29 @@ pub fn check_disclosure<'a>(
     check_audiences(catalogue, &activation, audiences, &actions, today)
 }
 
+/// Whether a datastream may tell the site's own servers what partners' scripts say of a field: as strictly as it is
+/// judged whether a page may be made of it.
+pub fn may_tell(catalogue: &Catalogue, datastream: &DatastreamName, field: &FieldPath, today: Date) -> bool {
+    let action = MarketingAction::from(ONSITE_PERSONALIZATION);
+    let has_field = |dataset: &Dataset| {
+        catalogue.schemas.get(&dataset.schema).is_some_and(|each| each.field(field).is_some())
+    };
+    let suppliers = catalogue.signals(datastream).map(|(dataset, _)| dataset);
+    suppliers.filter(|dataset| has_field(dataset)).all(|dataset| {
+        let labels = catalogue.labels(dataset, field);
+        let denies = |policy: &Policy| {
+            policy.status == PolicyStatus::Enabled
+                && policy.marketing_actions.contains(&action)
+                && policy.deny.matched(&labels).is_some()
+        };
+        let contract = catalogue.partner_of(dataset).and_then(|partner| partner.contract.as_ref());
+        let is_allowed =
+            contract.is_some_and(|contract| !contract.has_ended(today) && contract.allows.contains(&action));
+        (is_allowed || !labels.contains(&Label::from(THIRD_PARTY)))
+            && !catalogue.policies.values().any(denies)
+    })
+}
+
 fn check_audiences<'a>(
     catalogue: &Catalogue,
     activation: &Activation,

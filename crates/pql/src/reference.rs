@@ -229,7 +229,7 @@ fn lies_in(instant: Timestamp, window: &Window<Node>, here: Here<'_>) -> Option<
             let of = place(of, here)?;
             let (t, a) = (instant, of.start());
             let p = shifted(a, *unit, if *side == Side::Before { -(*count as i64) } else { *count as i64 });
-            let is_day = matches!(of, Place::Unit(..)) && *unit >= Unit::Day;
+            let is_day = matches!(of, Place::Unit(of, _) if of >= Unit::Day) && *unit >= Unit::Day;
             let is_there = if is_day { number(Unit::Day, t) == number(Unit::Day, p) } else { t == p };
             match (operator, side) {
                 (Operator::Less, Side::Before) => p < t && t < a,

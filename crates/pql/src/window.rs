@@ -213,8 +213,8 @@ impl Stretch {
             Side::Before => (instant < self.start, there.cmp(&instant)),
             Side::After => (instant > self.start, instant.cmp(&there)),
         };
-        // So many days from a day are a day, and no instant of it.
-        let is_day = self.end.is_some() && unit >= Unit::Day;
+        // So many days from a day, or from a longer period, are a day, and no instant of it.
+        let is_day = unit >= Unit::Day && self.end >= Stretch::of(Unit::Day, self.start).end;
         let there = if is_day { Stretch::of(Unit::Day, there) } else { Stretch { start: there, end: None } };
         match operator {
             Operator::Less => is_beside && farther.is_lt(),

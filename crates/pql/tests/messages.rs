@@ -239,6 +239,8 @@ fn of_chains_that_are_none() {
         "CHAIN(xEvent, timestamp, [A: WHAT(timestamp.hour = 1)])",
         "CHAIN(xEvent, timestamp, [A: WHAT(^^age = 1)])",
         "CHAIN(xEvent, timestamp, [A: WHAT(order.total = \"much\")])",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true)]) and lastSeen occurs after A",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true)]) and month = 7",
         "eventType = \"view\"",
         "timestamp occurs today",
         "^age = 42",

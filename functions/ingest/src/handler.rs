@@ -54,6 +54,7 @@ impl Ingest {
             Message::Work(Work::Start { dataset, batch }) => self.take_turn(&dataset, batch).await,
             Message::Work(Work::Chunk(chunk)) => self.apply(&chunk).await,
             Message::Work(Work::Visitor { ecid }) => self.link_visitor(&ecid).await,
+            Message::Work(Work::Replay { key }) => self.replay(&key).await,
             Message::Event(untaken) => self.keep_event(&untaken).await,
         }
     }

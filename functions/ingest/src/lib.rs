@@ -5,7 +5,7 @@
 //! a message on a queue and may be delivered again at any point: it finds what was done and goes on from there.
 //!
 //! What the edge remembers of a visitor is linked to a profile by the same rules as a row ([`visitor`]), and events that
-//! the stream of events did not take are kept ([`events`]).
+//! the stream of events did not take are kept ([`events`]). Events that were kept can be heard again ([`replay`]).
 
 pub mod apply;
 pub mod check;
@@ -13,6 +13,7 @@ pub mod events;
 pub mod handler;
 pub mod message;
 pub mod quarantine;
+pub mod replay;
 pub mod row;
 pub mod staging;
 pub mod turn;

@@ -1,13 +1,15 @@
-//! Refusals, kept, and what a dataflow's vendor knows of it.
+//! Refusals, kept; what a dataflow's vendor knows of it, and what pages report of offers.
 
-use domain::name::DataflowName;
+use domain::edge::visitor::Notified;
+use domain::name::{DataflowName, OfferName};
 use domain::refusal::Refusal;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Ledger;
-use crate::item::item;
+use crate::item::{decode, item, text};
 use crate::{Error, keys};
 
 /// A refusal as it is kept.
@@ -53,6 +55,30 @@ impl Ledger {
     /// Where the ledger cannot be read.
     pub async fn refusals(&self, dataflow: &DataflowName) -> Result<Vec<RefusalRecord>, Error> {
         self.list(&keys::dataflow(dataflow), "refusal#").await
+    }
+
+    /// The refusals of an offer, oldest first.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn offer_refusals(&self, offer: &OfferName) -> Result<Vec<RefusalRecord>, Error> {
+        self.list(&keys::offer(offer), "refusal#").await
+    }
+
+    /// What pages have reported of an offer, day by day in UTC, oldest first.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn offer_days(&self, offer: &OfferName) -> Result<Vec<(Date, Notified)>, Error> {
+        let items = self.list_items(&keys::offer(offer), keys::DAY).await?;
+        items
+            .into_iter()
+            .map(|item| {
+                let day = text(&item, "sk").and_then(|sk| sk.strip_prefix(keys::DAY)).unwrap_or_default();
+                let day = day.parse().map_err(|error| Error::of("read the day of a count", error))?;
+                Ok((day, decode(item)?))
+            })
+            .collect()
     }
 
     /// The vendor's id of a dataflow's audience, where it was ensured before.

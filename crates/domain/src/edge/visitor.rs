@@ -27,6 +27,9 @@ pub const MOST_REQUESTS: usize = 20;
 /// How long a visitor is remembered after the last change (the documents keep edge profiles 14 days).
 pub const VISITOR_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// What is only said again is written again when it is so old, and not before.
+pub const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
 /// The most displays that are remembered of an offer, the newest: no cap counts more.
 const MOST_DISPLAYS: usize = 100;
 
@@ -173,6 +176,19 @@ impl Visitor {
     pub fn forget_old_events(&mut self, now: Timestamp) {
         self.events.retain(|event| now.duration_since(event.at) <= EVENTS_KEPT);
         keep_newest(&mut self.events, MOST_EVENTS);
+    }
+
+    /// Hears what a partner's script says: what is said anew stands, and what is not said stays. What is only said again
+    /// is confirmed once a day, so that it costs no write.
+    pub fn hear(&mut self, dataset: &DatasetName, attributes: Object, at: Timestamp) {
+        let Some(known) = self.signals.get_mut(dataset) else {
+            self.signals.insert(dataset.clone(), Signal { attributes, at });
+            return;
+        };
+        let next = known.after(&attributes, at);
+        if next.attributes != known.attributes || at.duration_since(known.at) >= CONFIRMED_AFTER {
+            *known = next;
+        }
     }
 
     /// Counts what a page reports of an offer.

@@ -1,5 +1,6 @@
 //! Times, windows and chains.
 
+use domain::audience::EVENTS;
 use jiff::Timestamp;
 
 use super::{Checker, Typed, article, boolean, converted, test, unknown};
@@ -94,8 +95,8 @@ impl<'a> Checker<'a> {
     /// Whether a node names the events of the profile.
     fn is_events(&self, node: &Node) -> bool {
         match &node.kind {
-            NodeKind::Name(name) => name == super::fields::EVENTS && self.profile != Some(name),
-            NodeKind::Member { of, name } if name.text == super::fields::EVENTS => match &of.kind {
+            NodeKind::Name(name) => name == EVENTS && self.profile != Some(name),
+            NodeKind::Member { of, name } if name.text == EVENTS => match &of.kind {
                 NodeKind::Parameter(position) => *position == 1,
                 NodeKind::Name(name) => self.profile == Some(name),
                 _ => false,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use domain::audience::EVENTS;
 use domain::schema::{Field, FieldType, Fields, leaves};
 use domain::value::FieldPath;
 
@@ -13,9 +14,6 @@ use crate::types::Type;
 
 /// The field that holds when an event happened. Every event has it.
 const TIMESTAMP: &str = "timestamp";
-
-/// What a query calls the events of the profile.
-pub(super) const EVENTS: &str = "xEvent";
 
 /// The fields of events, the one that all have among them.
 pub(super) fn with_timestamp(events: &Fields) -> Cow<'_, Fields> {

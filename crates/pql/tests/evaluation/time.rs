@@ -177,6 +177,12 @@ fn so_many_days_from_a_day_are_a_whole_day() {
         "lastSeen",
         &["!= 1 day after yesterday", "= 1 day before now", "= 24 hours after yesterday"],
     );
+    lies(
+        false,
+        "lastSeen",
+        &["= 0 days before this hour", "= 1 day after last hour", "= 1 day before next hour"],
+    );
+    lies(true, "date(2026, 1, 24)", &["= 2 days before this week", "= 1 month before date(2026, 2, 24)"]);
     lies(true, "date(2025, 1, 31)", &["= 1 year before today", "= 12 months before today"]);
 }
 
