@@ -1,14 +1,18 @@
-//! The identity cookie: an ECID in the form in which the Web SDK keeps it, a protocol-buffers message in base64url.
+//! Who a visitor is: by the identity cookie, or else by what the request says or by nothing.
 //!
-//! Field 1 is the ECID, and comes first, since the SDK reads no further. Field 10 tells how it came to be (1: when it
+//! The cookie holds an ECID in the form in which the Web SDK keeps it, a protocol-buffers message in base64url. Field 1 is the ECID, and comes first, since the SDK reads no further. Field 10 tells how it came to be (1: when it
 //! was made, 2: whether it is new, 3: on which device, 5: in which region, 6: from where), field 30 when it was written.
 
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, Engine as _};
+use domain::edge::datastream::Datastream;
+use domain::identity::Keyring;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cookie::{Cookie, Cookies};
 use crate::ecid::{Ecid, Origin};
+use crate::request::{Body, Claim};
 
 /// What an identity cookie holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,70 @@ const LONGEST: usize = 4096;
 
 /// How old a cookie becomes before it is written again, so that who keeps coming keeps being known.
 const RENEWED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// The namespace of device IDs that a site gives by itself.
+const DEVICE_ID: &str = "FPID";
+
+/// A visitor, as far as the request tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// What the visitor's identity cookie holds, or is to hold.
+    pub cookie: IdentityCookie,
+    /// Where the ECID is from.
+    pub origin: Origin,
+}
+
+impl Recognised {
+    /// Tells who a request is of. A visitor who is handed over by another site of the company, or known to a server,
+    /// comes before the one of the cookie; a device ID counts where there is no cookie that can be read.
+    ///
+    /// # Errors
+    /// Where nobody is told, and the system has no randomness for a new ECID.
+    pub fn from(
+        body: &Body,
+        cookies: &Cookies,
+        datastream: &Datastream,
+        keyring: &Keyring,
+    ) -> Result<Recognised, getrandom::Error> {
+        let name = Cookie::Identity.name(&datastream.organisation);
+        let mut held = cookies.values(&name).filter_map(IdentityCookie::decode);
+        let of = |ecid, origin| {
+            let cookie = IdentityCookie { ecid, created: None, written: None };
+            Recognised { cookie, origin }
+        };
+        if let Some(ecid) = claimed(body, ECID_CODE).and_then(|id| id.parse().ok()) {
+            return Ok(match held.find(|cookie| cookie.ecid == ecid) {
+                Some(cookie) => Recognised { cookie, origin: Origin::Cookie },
+                None => of(ecid, Origin::Request),
+            });
+        }
+        if let Some(cookie) = held.next() {
+            return Ok(Recognised { cookie, origin: Origin::Cookie });
+        }
+        let device_cookie = datastream.device_cookie.as_deref();
+        let device = claimed(body, DEVICE_ID)
+            .or_else(|| device_cookie.and_then(|name| cookies.values(name).find(|id| !id.is_empty())));
+        if let Some(device) = device {
+            return Ok(of(Ecid::of_device(keyring, device), Origin::DeviceId));
+        }
+        Ok(of(Ecid::random()?, Origin::Random))
+    }
+
+    /// Whether the visitor's browser is to keep the cookie as it is written now.
+    pub fn is_to_be_kept(&self, now: Timestamp) -> bool {
+        self.origin != Origin::Cookie || self.cookie.is_old(now)
+    }
+}
+
+/// The first identity of a namespace that a request claims, as a whole or with one of its events.
+fn claimed<'a>(body: &'a Body, code: &str) -> Option<&'a str> {
+    let claims = body.identities.iter().chain(body.events.iter().flat_map(|event| &event.identities));
+    let mut ids = claims.filter(|Claim { namespace, .. }| namespace.as_str() == code);
+    ids.next().map(|claim| claim.id.as_str())
+}
+
+/// The namespace of ECIDs.
+pub const ECID_CODE: &str = "ECID";
 
 const ECID: u64 = 1;
 const HISTORY: u64 = 10;

@@ -90,36 +90,45 @@ impl Handle {
 /// reports as it comes (`autoCollectPropositionInteractions`); of one that it does not know it reports none.
 const PROVIDER: &str = "AJO";
 
-/// An offer as the page is told it; nothing where the page can render none of its items.
-pub fn proposition(offer: &Offer, asked: &Personalization) -> Option<Value> {
-    let items = offer.items.iter().enumerate();
-    let items: Vec<Value> = items
-        .map(|(index, item)| item_of(item, format!("{}-{index}", offer.name)))
-        .filter(|(schema, _)| asked.accepts(schema))
-        .map(|(_, item)| item)
-        .collect();
+/// An offer as the page is told it: of its items those that the page can render.
+pub fn proposition(offer: &Offer, asked: &Personalization) -> Value {
+    let items = offer.items.iter().enumerate().filter(|(_, item)| asked.accepts(schema(item)));
+    let items: Vec<Value> =
+        items.map(|(index, item)| item_of(item, &format!("{}-{index}", offer.name))).collect();
     // The page echoes the details unchanged when it reports a display or a click: there they name the offer.
     let details = json!({"decisionProvider": PROVIDER, "activity": {"id": offer.name}});
-    let proposition =
-        json!({"id": offer.name, "scope": offer.scope, "scopeDetails": details, "items": items});
-    (!items.is_empty()).then_some(proposition)
+    json!({"id": offer.name, "scope": offer.scope, "scopeDetails": details, "items": items})
 }
 
-fn item_of(item: &Item, id: String) -> (&'static str, Value) {
-    let (schema, data) = match item {
-        Item::Default => return (DEFAULT_CONTENT, json!({"id": id, "schema": DEFAULT_CONTENT, "meta": {}})),
-        Item::Html(html) => (HTML_CONTENT, json!({"id": id, "format": "text/html", "content": html})),
-        Item::Json(value) => {
-            (JSON_CONTENT, json!({"id": id, "format": "application/json", "content": value}))
-        }
-        Item::Dom(action) => (DOM_ACTION, dom_action(action)),
-    };
-    let mut written = json!({"id": id, "schema": schema, "data": data});
-    if let (Item::Dom(DomAction { label: Some(label), .. }), Some(members)) = (item, written.as_object_mut())
-    {
-        members.insert("characteristics".to_owned(), json!({"trackingLabel": label}));
+/// Whether a page can render any item of an offer.
+pub fn is_renderable(offer: &Offer, asked: &Personalization) -> bool {
+    offer.items.iter().any(|item| asked.accepts(schema(item)))
+}
+
+fn schema(item: &Item) -> &'static str {
+    match item {
+        Item::Default => DEFAULT_CONTENT,
+        Item::Html(_) => HTML_CONTENT,
+        Item::Json(_) => JSON_CONTENT,
+        Item::Dom(_) => DOM_ACTION,
     }
-    (schema, written)
+}
+
+fn item_of(item: &Item, id: &str) -> Value {
+    let schema = schema(item);
+    let data = match item {
+        Item::Default => return json!({"id": id, "schema": schema, "meta": {}}),
+        Item::Html(html) => json!({"id": id, "format": "text/html", "content": html}),
+        Item::Json(value) => json!({"id": id, "format": "application/json", "content": value}),
+        Item::Dom(action) => dom_action(action),
+    };
+    match item {
+        Item::Dom(DomAction { label: Some(label), .. }) => {
+            let characteristics = json!({"trackingLabel": label});
+            json!({"id": id, "schema": schema, "data": data, "characteristics": characteristics})
+        }
+        _ => json!({"id": id, "schema": schema, "data": data}),
+    }
 }
 
 fn dom_action(action: &DomAction) -> Value {

@@ -38,6 +38,16 @@ pub enum Caller {
     Server,
 }
 
+impl Caller {
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Caller::Browser => "browser",
+            Caller::Server => "server",
+        }
+    }
+}
+
 /// What a path says. Base path and location hint may be any: one deployment serves them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {

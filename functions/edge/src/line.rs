@@ -1,0 +1,72 @@
+//! What the log says of a request: one line, with nothing of a person in it. Metrics are counted from these lines.
+
+use std::time::Instant;
+
+use domain::name::DatastreamName;
+use lambda_http::http::StatusCode;
+use tracing::info;
+
+use crate::problem::Kind;
+use crate::route::Route;
+use crate::visit::{Arrival, Visit};
+
+/// What becomes known of a request while it is served.
+#[derive(Debug)]
+pub(crate) struct Line {
+    began: Instant,
+    pub(crate) route: Option<Route>,
+    pub(crate) problem: Option<Kind>,
+    served: Served,
+}
+
+#[derive(Debug, Default)]
+struct Served {
+    datastream: Option<DatastreamName>,
+    events: usize,
+    logins: usize,
+    tokens_refused: usize,
+    notified: usize,
+    unusable: Vec<String>,
+    is_collected: bool,
+    is_written: bool,
+}
+
+impl Line {
+    pub(crate) fn begin() -> Line {
+        Line { began: Instant::now(), route: None, problem: None, served: Served::default() }
+    }
+
+    /// Notes what came of a request.
+    pub(crate) fn note(&mut self, arrival: &Arrival<'_>, visit: &Visit, tokens_refused: usize) {
+        self.served = Served {
+            datastream: Some(arrival.site.datastream.name.clone()),
+            events: arrival.events.len(),
+            logins: arrival.events.iter().filter(|each| !each.login.is_empty()).count(),
+            tokens_refused,
+            notified: visit.notified,
+            unusable: visit.unusable.iter().map(|(field, reason)| format!("{field}: {reason}")).collect(),
+            is_collected: visit.may_collect,
+            is_written: visit.is_written,
+        };
+    }
+
+    pub(crate) fn end(self, status: StatusCode) {
+        let Line { began, route, problem, served } = self;
+        info!(
+            action = route.map(|route| route.action.name()),
+            caller = route.map(|route| route.caller.name()),
+            datastream = served.datastream.as_ref().map(DatastreamName::as_str),
+            status = status.as_u16(),
+            problem = problem.map(Kind::code),
+            events = served.events,
+            logins = served.logins,
+            tokens_refused = served.tokens_refused,
+            notified = served.notified,
+            unusable = served.unusable.join(", "),
+            collected = served.is_collected,
+            written = served.is_written,
+            duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "A request was answered."
+        );
+    }
+}

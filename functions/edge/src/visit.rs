@@ -1,0 +1,272 @@
+//! Visits: what a request changes of what is remembered of its visitor, and what the page is shown.
+//!
+//! This is decided on what was read, without reading anything else, so that it can be decided anew where somebody else
+//! has written meanwhile.
+
+use std::collections::BTreeSet;
+
+use domain::catalogue::Catalogue;
+use domain::edge::consent::{Consent, DefaultConsent, may_collect, may_personalize};
+use domain::edge::decide::{Situation, choose};
+use domain::edge::offer::Offer;
+use domain::edge::signal::{self, Signal};
+use domain::edge::visitor::{Login, RecentEvent, StoredVisitor, Visitor};
+use domain::identity::Identity;
+use domain::name::{AudienceName, OfferName};
+use domain::value::{self, FieldPath, Object};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ecid::Ecid;
+use crate::notification::notifications;
+use crate::reply::{self, Handle};
+use crate::request::{Event, Stated};
+use crate::route::Caller;
+use crate::site::Site;
+
+/// What is confirmed again is written again when it is so old, and not before: a visitor who keeps coming is kept, and
+/// what did not change costs nothing.
+const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// A request, as far as it matters for its visitor.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// The site that it came to.
+    pub site: &'a Site,
+    /// The catalogue in force.
+    pub catalogue: &'a Catalogue,
+    /// The sequence of its apply.
+    pub sequence: u64,
+    /// Who speaks.
+    pub caller: Caller,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// The visitor.
+    pub ecid: &'a Ecid,
+    /// What happened.
+    pub events: &'a [Happening],
+    /// What the visitor allows, if the request is about that.
+    pub consent: Option<&'a Stated>,
+    /// Whether the visitor allows collection, as far as a cookie says so.
+    pub cookie_consent: Option<bool>,
+    /// When it came.
+    pub now: Timestamp,
+}
+
+/// An event, with what is told of it.
+#[derive(Debug)]
+pub struct Happening {
+    /// The event.
+    pub event: Event,
+    /// Its fields, as audiences see them.
+    pub fields: Object,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who has proved to be logged in.
+    pub login: BTreeSet<Identity>,
+}
+
+/// What follows from a request.
+#[derive(Debug)]
+pub struct Visit {
+    /// What is remembered of the visitor afterwards.
+    pub after: StoredVisitor,
+    /// Whether that is to be written.
+    pub is_written: bool,
+    /// Whether the visitor allows the request's events to be kept.
+    pub may_collect: bool,
+    /// Whether what is shown may be chosen for the visitor.
+    pub may_personalize: bool,
+    /// What the visitor has said, if anything.
+    pub consent: Option<Consent>,
+    /// How many displays and clicks were counted.
+    pub notified: usize,
+    /// Fields of partners' scripts that were of no use, and why.
+    pub unusable: Vec<(FieldPath, &'static str)>,
+}
+
+impl Visit {
+    /// Decides what follows from a request for a visitor of whom something is stored.
+    pub fn of(arrival: &Arrival<'_>, stored: &StoredVisitor) -> Visit {
+        let default = arrival.site.datastream.consent;
+        let consent = arrival.consent_after(&stored.visitor);
+        let mut visit = Visit {
+            after: stored.clone(),
+            is_written: false,
+            may_collect: may_collect(consent.as_ref(), default),
+            may_personalize: may_personalize(consent.as_ref(), default),
+            consent,
+            notified: 0,
+            unusable: Vec::new(),
+        };
+        if visit.may_collect {
+            visit.collect(arrival, stored);
+        } else if let Some(consent) = visit.consent.clone() {
+            visit.after.visitor = stored.visitor.without_consent(consent);
+            arrival.ecid.as_str().clone_into(&mut visit.after.visitor.ecid);
+            visit.is_written = visit.after.visitor != stored.visitor;
+        }
+        visit
+    }
+
+    /// Remembers what is to be remembered of the request's events.
+    fn collect(&mut self, arrival: &Arrival<'_>, stored: &StoredVisitor) {
+        let now = arrival.now;
+        self.after.visitor.consent = self.consent.clone();
+        if !stored.visitor.knows_request(arrival.request_id) {
+            for happening in arrival.events {
+                self.take(happening, arrival);
+            }
+        }
+        // A catalogue never goes back: what a newer one has decided stands until this instance has read it too.
+        if stored.visitor.memberships.sequence <= arrival.sequence
+            && let Some(memberships) = arrival.site.audiences.evaluate(&self.after, now)
+        {
+            self.after.visitor.memberships = memberships;
+        }
+        let visitor = &mut self.after.visitor;
+        let is_old = |seen: Timestamp| now.duration_since(seen) >= CONFIRMED_AFTER;
+        let is_changed = *visitor != stored.visitor || stored.visitor.seen.is_some_and(is_old);
+        self.is_written = is_changed && (stored.version > 0 || !visitor.is_blank());
+        if self.is_written {
+            visitor.forget_old_events(now);
+            visitor.note_request(arrival.request_id);
+            visitor.seen = Some(now);
+            visitor.datastream = Some(arrival.site.datastream.name.clone());
+            arrival.ecid.as_str().clone_into(&mut visitor.ecid);
+        }
+    }
+
+    fn take(&mut self, happening: &Happening, arrival: &Arrival<'_>) {
+        let Happening { event, fields, at, login } = happening;
+        let visitor = &mut self.after.visitor;
+        for (offer, notification) in notifications(event) {
+            // Only what this site shows is counted: a page may report whatever it likes.
+            if arrival.site.datastream.offers.contains(&offer) {
+                visitor.notify(&offer, notification, arrival.now);
+                self.notified += 1;
+            }
+        }
+        if let Some(fields) = arrival.site.audiences.worth_remembering(fields) {
+            visitor.remember(RecentEvent { at: *at, fields }, arrival.now);
+        }
+        for (dataset, source) in arrival.catalogue.signals(&arrival.site.datastream.name) {
+            let Some(schema) = arrival.catalogue.schemas.get(&dataset.schema) else { continue };
+            let reading = signal::read(source, schema, fields);
+            self.unusable.extend(reading.unusable);
+            if !reading.attributes.is_empty() {
+                let known = visitor.signals.remove(&dataset.name);
+                visitor.signals.insert(dataset.name.clone(), heard(known, reading.attributes, *at));
+            }
+        }
+        let is_new = |known: &Login| known.identities != *login;
+        if !login.is_empty() && visitor.login.as_ref().is_none_or(is_new) {
+            visitor.login = Some(Login { identities: login.clone(), at: *at });
+        }
+    }
+
+    /// What the page is shown and told for its events.
+    pub fn handles(&self, arrival: &Arrival<'_>) -> Vec<Handle> {
+        if !self.may_collect {
+            return Vec::new();
+        }
+        let events = arrival.events.iter().enumerate();
+        let mut handles: Vec<Handle> =
+            events.filter_map(|(index, each)| self.decisions(index, &each.event, arrival)).collect();
+        handles.extend(self.audiences(arrival));
+        handles
+    }
+
+    /// The offers for the scopes that an event asks for. To whom nothing may be chosen, what everybody may see is shown.
+    fn decisions(&self, index: usize, event: &Event, arrival: &Arrival<'_>) -> Option<Handle> {
+        let asked = event.personalization.as_ref()?;
+        let is_member = |audience: &AudienceName| self.after.is_in(audience);
+        let none: BTreeSet<OfferName> = BTreeSet::new();
+        let situation = Situation {
+            visitor: &self.after.visitor,
+            is_member: &is_member,
+            refused: &none,
+            now: arrival.now,
+        };
+        let may_show = |offer: &&Offer| {
+            let is_for_all = offer.audiences().next().is_none() && offer.cap.is_none();
+            (self.may_personalize || is_for_all) && reply::is_renderable(offer, asked)
+        };
+        let offers: Vec<&Offer> = arrival.site.offers.iter().filter(may_show).collect();
+        let chosen =
+            asked.scopes.iter().filter_map(|scope| choose(offers.iter().copied(), scope, &situation));
+        let propositions: Vec<_> = chosen.map(|offer| reply::proposition(offer, asked)).collect();
+        (!propositions.is_empty()).then(|| Handle::decisions(index, propositions))
+    }
+
+    /// The audiences that the visitor is in, for those who may know.
+    fn audiences(&self, arrival: &Arrival<'_>) -> Option<Handle> {
+        let Site { datastream, tellable, attributes: fields, audiences, .. } = arrival.site;
+        let is_server = arrival.caller == Caller::Server;
+        if !self.may_personalize || arrival.events.is_empty() || !(is_server || datastream.browser_audiences)
+        {
+            return None;
+        }
+        let is_in = tellable.iter().filter(|audience| self.after.is_in(audience));
+        let known = audiences.attributes(&self.after.visitor, arrival.now);
+        let mut told = Object::new();
+        for field in fields {
+            if let Some(found) = value::at(&known, field) {
+                value::insert(&mut told, field, found.clone());
+            }
+        }
+        Some(Handle::audiences(0, &datastream.name, is_in, is_server.then_some(&told)))
+    }
+}
+
+/// A signal after what was heard now. What is said again is confirmed once in a while.
+fn heard(known: Option<Signal>, attributes: Object, at: Timestamp) -> Signal {
+    let Some(known) = known else { return Signal { attributes, at } };
+    let next = known.after(&attributes, at);
+    let is_confirmed = next.attributes == known.attributes && at.duration_since(known.at) < CONFIRMED_AFTER;
+    if is_confirmed { known } else { next }
+}
+
+impl Arrival<'_> {
+    /// What the visitor has said of consent, this request included.
+    fn consent_after(&self, visitor: &Visitor) -> Option<Consent> {
+        let mut said = visitor.consent.clone().or_else(|| self.consent_of_cookie());
+        let of_events = self.events.iter().filter_map(|each| each.event.consent.as_ref());
+        for stated in of_events {
+            let at = stated.time.map_or(self.now, |time| time.min(self.now));
+            said = self.resolve(said, stated, at);
+        }
+        // A request that is about nothing else is the visitor's word of now, whatever their clock says.
+        match self.consent {
+            Some(stated) => self.resolve(said, stated, self.now),
+            None => said,
+        }
+    }
+
+    /// A cookie is kept longer than a visitor is remembered here. It counts where it says something else than holds
+    /// anyway.
+    fn consent_of_cookie(&self) -> Option<Consent> {
+        let by_default = self.site.datastream.consent == DefaultConsent::In;
+        let collect = self.cookie_consent.filter(|collect| *collect != by_default)?;
+        Some(Consent { collect, personalize: collect, at: self.now })
+    }
+
+    /// What holds after a statement. Who says nothing of personalisation leaves it as it is; with collection it begins
+    /// and ends.
+    fn resolve(&self, said: Option<Consent>, stated: &Stated, at: Timestamp) -> Option<Consent> {
+        let by_default = self.site.datastream.consent == DefaultConsent::In;
+        let (collected, personalized) =
+            said.as_ref().map_or((by_default, by_default), |said| (said.collect, said.personalize));
+        let collect = stated.collect.unwrap_or(collected);
+        let personalize = stated.personalize.unwrap_or(collect && (personalized || !collected));
+        let is_known =
+            said.as_ref().is_some_and(|said| (said.collect, said.personalize) == (collect, personalize));
+        if is_known || (stated.collect, stated.personalize) == (None, None) {
+            return said;
+        }
+        let consent = Consent { collect, personalize, at };
+        Some(match said {
+            Some(said) => said.later(consent),
+            None => consent,
+        })
+    }
+}
