@@ -4,3 +4,5 @@ pub mod deployed;
 pub mod example;
 pub mod flow;
 pub mod graph_api;
+mod stand_in;
+pub mod target_api;

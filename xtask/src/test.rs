@@ -12,8 +12,13 @@ use crate::venv::Venv;
 use crate::{functions, process, progress, workspace};
 
 /// What the suites of tests/tests are. A suite that is not listed is a kind of its own; what lies beside the code is `unit`.
-const KINDS: [(&str, &str); 3] =
-    [("deployed", "end-to-end"), ("facebook", "contract"), ("graph_api", "contract")];
+const KINDS: [(&str, &str); 5] = [
+    ("adobe_target", "contract"),
+    ("deployed", "end-to-end"),
+    ("facebook", "contract"),
+    ("graph_api", "contract"),
+    ("target_api", "contract"),
+];
 
 /// Which tests run.
 #[derive(Args)]

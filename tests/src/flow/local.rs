@@ -118,7 +118,7 @@ struct NoPlugins;
 
 impl Plugins for NoPlugins {
     fn names(&self) -> Vec<&str> {
-        vec!["facebook", "s3-file"]
+        vec!["adobe-target", "facebook", "s3-file"]
     }
 
     fn faults(&self, _: &str, _: &serde_json::Value, _: &[&str]) -> Vec<Fault> {

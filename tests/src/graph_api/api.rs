@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
-use super::server::{Answer, Call};
+use super::reply::Answer;
 use super::state::{Audience, Member, Session, State};
+use crate::stand_in::Call;
 
 const MAX_ROWS: usize = 10_000;
 const MAX_SAMPLES: usize = 100;
@@ -111,8 +112,7 @@ fn route(state: &mut State, call: &Call) -> Answered {
 }
 
 fn check_credentials(state: &State, call: &Call) -> Result<(), Refusal> {
-    let bearer = call.authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
-    let token = bearer.or_else(|| call.query("access_token"));
+    let token = call.bearer().or_else(|| call.query("access_token"));
     if token != Some(state.settings.token.as_str()) {
         return Err(refusal(401, 190, Some(463), "Error validating access token"));
     }
@@ -177,7 +177,7 @@ struct NewAudience {
 }
 
 fn parse<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, Refusal> {
-    if !call.is_json {
+    if !call.is_json() {
         return Err(invalid_parameter("Content-Type must be application/json"));
     }
     serde_json::from_slice(&call.body)

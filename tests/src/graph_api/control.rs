@@ -3,8 +3,9 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::server::{Answer, Call};
+use super::reply::Answer;
 use super::state::{Fault, State};
+use crate::stand_in::Call;
 
 pub(super) fn answer(state: &mut State, call: &Call) -> Answer {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();

@@ -13,17 +13,14 @@
 
 mod api;
 mod control;
-mod server;
+mod reply;
 mod state;
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::{io, thread};
 
-use tokio::sync::oneshot;
-
+use crate::stand_in::Server;
 use state::State;
 pub use state::{Audience, Fault, Member, Seen};
 
@@ -54,9 +51,8 @@ impl Default for Settings {
 /// The running stand-in. It ends when this is dropped.
 #[derive(Debug)]
 pub struct GraphApi {
-    address: SocketAddr,
+    server: Server,
     state: Arc<Mutex<State>>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl GraphApi {
@@ -67,20 +63,17 @@ impl GraphApi {
 
     /// Starts it on that port.
     pub fn start_on(port: u16, settings: Settings) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State::new(settings)));
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = state.clone();
-        let thread = thread::spawn(move || runtime.block_on(server::serve(listener, shared, stopped)));
-        Ok(Self { address, state, running: Some((stop, thread)) })
+        let server = Server::start(port, move |call| {
+            reply::reply(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), call)
+        })?;
+        Ok(Self { server, state })
     }
 
     /// What stands before the version in its URLs.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.base_url()
     }
 
     /// The audiences, by id.
@@ -116,22 +109,11 @@ impl GraphApi {
     }
 
     /// Waits until it ends by itself, which it does not.
-    pub fn wait(mut self) {
-        if let Some((_stop, thread)) = self.running.take() {
-            thread.join().ok();
-        }
+    pub fn wait(self) {
+        self.server.wait();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for GraphApi {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            stop.send(()).ok();
-            thread.join().ok();
-        }
     }
 }

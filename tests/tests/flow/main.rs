@@ -9,3 +9,4 @@ mod deliveries;
 mod files;
 mod profiles;
 mod runs;
+mod target;
