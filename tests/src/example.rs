@@ -1,4 +1,4 @@
-//! The example project that the repository ships, in a copy that a test may edit, and rows of its files.
+//! The example projects that the repository ships, in copies that a test may edit, and rows of their files.
 #![expect(clippy::expect_used, reason = "what cannot be set up fails its test")]
 
 use std::path::Path;
@@ -61,8 +61,20 @@ impl Example {
     /// # Panics
     /// Where it cannot be copied.
     pub fn copy() -> Example {
+        Example::of("securfinancial")
+    }
+
+    /// Copies the project of the shop whose pages are personal.
+    ///
+    /// # Panics
+    /// Where it cannot be copied.
+    pub fn shop() -> Example {
+        Example::of("home-improvement")
+    }
+
+    fn of(name: &str) -> Example {
         let folder = tempfile::tempdir().expect("a folder is made");
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/securfinancial"), folder.path());
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name), folder.path());
         Example { folder }
     }
 

@@ -1,8 +1,10 @@
-//! What the suites share: deployments on emulators, the example project, and stand-ins for vendors.
+//! What the suites share: deployments on emulators, the example projects, a browser, and stand-ins for vendors.
 
+pub mod browser;
 pub mod deployed;
 pub mod example;
 pub mod flow;
 pub mod graph_api;
+pub mod shop;
 mod stand_in;
 pub mod target_api;

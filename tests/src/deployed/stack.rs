@@ -40,6 +40,16 @@ impl Deployed {
     /// # Panics
     /// Where it cannot be deployed.
     pub async fn start(parameters: &[&str]) -> Deployed {
+        let deployed = Deployed::with(Example::copy(), parameters).await;
+        deployed.put_secret("destinations/facebook", r#"{"access_token": "stand-in-token"}"#).await;
+        deployed
+    }
+
+    /// Deploys the template for a project, as [`Deployed::start`] does.
+    ///
+    /// # Panics
+    /// Where it cannot be deployed.
+    pub async fn with(project: Example, parameters: &[&str]) -> Deployed {
         let name = format!("t{}", ulid::Ulid::generate().to_string().to_lowercase());
         let environment = deploy(&name, parameters);
         let value = |name: &str| environment.get(name).cloned().unwrap_or_default();
@@ -60,15 +70,22 @@ impl Deployed {
             secrets_prefix: value("TRIBUTARY_SECRETS_PREFIX"),
         };
         let config = aws_config::load_from_env().await;
-        aws_sdk_secretsmanager::Client::new(&config)
+        let store = Store::of(deployment, &config);
+        Deployed { name, store, config, project, environment }
+    }
+
+    /// Keeps a secret under a name below the deployment's prefix.
+    ///
+    /// # Panics
+    /// Where it cannot be kept.
+    pub async fn put_secret(&self, name: &str, secret: &str) {
+        aws_sdk_secretsmanager::Client::new(&self.config)
             .create_secret()
-            .name(format!("{}destinations/facebook", deployment.secrets_prefix))
-            .secret_string(r#"{"access_token": "stand-in-token"}"#)
+            .name(format!("{}{name}", self.store.deployment.secrets_prefix))
+            .secret_string(secret)
             .send()
             .await
             .expect("a secret is made");
-        let store = Store::of(deployment, &config);
-        Deployed { name, store, config, project: Example::copy(), environment }
     }
 
     /// The queue of S3's notifications.
