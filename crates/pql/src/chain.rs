@@ -35,6 +35,11 @@ impl Chain {
             before.is_some()
         })
     }
+
+    /// Whether one of the steps wants an event, whenever it happened.
+    pub(crate) fn wants(&self, scope: Scope<'_>) -> bool {
+        self.steps.iter().any(|step| step.condition.evaluate(scope))
+    }
 }
 
 impl Step {

@@ -7,6 +7,7 @@ use domain::value::{FieldPath, Value};
 
 use crate::Schemas;
 use crate::ast::{Literal, Node, NodeKind, Operator, Word};
+use crate::chain::Chain;
 use crate::error::{Error, ErrorKind, Span};
 use crate::functions::{FUNCTIONS, Function, LATER, Meaning};
 use crate::predicate::{Condition, Owner, Predicate, Term, Test};
@@ -28,6 +29,7 @@ pub struct Checked {
     event_reads: BTreeSet<FieldPath>,
     audiences: BTreeSet<String>,
     beyond_edge: Vec<Error>,
+    chains: Arc<[Arc<Chain>]>,
 }
 
 impl Checked {
@@ -68,7 +70,7 @@ impl Checked {
 
     /// The predicate. Copies share what was built.
     pub fn compile(&self) -> Predicate {
-        Predicate { condition: Arc::clone(&self.condition) }
+        Predicate { condition: Arc::clone(&self.condition), chains: Arc::clone(&self.chains) }
     }
 }
 
@@ -88,6 +90,7 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
         patterns: 0,
         errors: Vec::new(),
         beyond_edge: Vec::new(),
+        chains: Vec::new(),
     };
     let condition = checker.query(root);
     checker.check_references_at_edge();
@@ -100,6 +103,7 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
         event_reads: checker.event_reads,
         audiences: checker.audiences,
         beyond_edge: checker.beyond_edge,
+        chains: checker.chains.into(),
     })
 }
 
@@ -119,6 +123,8 @@ struct Checker<'a> {
     patterns: usize,
     errors: Vec<Error>,
     beyond_edge: Vec<Error>,
+    /// Every chain, so that whoever keeps events can ask which of them matter.
+    chains: Vec<Arc<Chain>>,
 }
 
 /// A term, its type, and where it stands.

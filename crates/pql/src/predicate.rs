@@ -19,6 +19,8 @@ use crate::window::{Anchor, Window};
 #[derive(Debug, Clone)]
 pub struct Predicate {
     pub(crate) condition: Arc<Condition>,
+    /// Every chain in it.
+    pub(crate) chains: Arc<[Arc<Chain>]>,
 }
 
 /// What a predicate is evaluated on.
@@ -48,6 +50,13 @@ impl Predicate {
     /// Whether the profile belongs to the audience.
     pub fn evaluate(&self, context: &Context<'_>) -> bool {
         self.condition.evaluate(Scope { context, event: None })
+    }
+
+    /// Whether an event is one that a chain of the expression asks for, whenever it happened. Others need not be kept
+    /// to evaluate the expression.
+    pub fn wants(&self, context: &Context<'_>, event: &Event<'_>) -> bool {
+        let scope = Scope { context, event: Some(event) };
+        self.chains.iter().any(|chain| chain.wants(scope))
     }
 }
 
@@ -94,7 +103,7 @@ pub(crate) enum Condition {
         test: Test,
         wanted: bool,
     },
-    Chain(Chain),
+    Chain(Arc<Chain>),
     InSegment(String),
 }
 

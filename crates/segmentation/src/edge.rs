@@ -71,16 +71,28 @@ impl EdgeAudiences {
         Ok(audiences)
     }
 
-    /// What of an event these audiences look back at; nothing, where they look at none of its fields. Only this is
+    /// What of an event these audiences look back at; nothing, where none of them asks for such an event. Only this is
     /// remembered.
-    pub fn worth_remembering(&self, event: &Object) -> Option<Object> {
+    pub fn worth_remembering(
+        &self,
+        fields: &Object,
+        at: Timestamp,
+        stored: &StoredVisitor,
+    ) -> Option<Object> {
+        let attributes = self.attributes(&stored.visitor, at);
+        let event = Event { at, fields };
+        let nobody = |_: &str| false;
+        let context = Context { attributes: &attributes, events: &[], audiences: &nobody, now: at };
+        if !self.compiled.iter().any(|audience| audience.predicate.wants(&context, &event)) {
+            return None;
+        }
         let mut kept = Object::new();
         for path in &self.event_reads {
-            if let Some(found) = value::at(event, path) {
+            if let Some(found) = value::at(fields, path) {
                 value::insert(&mut kept, path, found.clone());
             }
         }
-        (!kept.is_empty()).then_some(kept)
+        Some(kept)
     }
 
     /// The visitor's memberships after an evaluation, or nothing where none has changed. Events up to `now` count.
@@ -115,5 +127,112 @@ impl EdgeAudiences {
                 .insert(audience.name.clone(), Finding { member, definition: audience.definition.clone() });
         }
         findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use domain::edge::signal::Signal;
+    use domain::edge::visitor::RecentEvent;
+    use project::{Fault, Plugins, Project};
+
+    use super::*;
+
+    const NOW: &str = "2026-11-22T12:00:00Z";
+
+    /// The plugins' own checks have tests of their own.
+    struct AnyPlugin;
+
+    impl Plugins for AnyPlugin {
+        fn names(&self) -> Vec<&str> {
+            vec!["s3-file"]
+        }
+
+        fn faults(&self, _: &str, _: &serde_json::Value, _: &[&str]) -> Vec<Fault> {
+            Vec::new()
+        }
+    }
+
+    fn catalogue() -> Catalogue {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/home-improvement");
+        let project = Project::load(&folder, &AnyPlugin).unwrap_or_else(|problems| panic!("{problems}"));
+        let compiled = project.compile(None, "2026-11-22".parse().unwrap());
+        compiled.unwrap_or_else(|problems| panic!("{problems}")).catalogue
+    }
+
+    fn audiences(catalogue: &Catalogue, today: &str) -> EdgeAudiences {
+        let datastream = &catalogue.datastreams[&"shop_web".parse().unwrap()];
+        EdgeAudiences::compile(catalogue, 7, datastream, today.parse().unwrap()).unwrap()
+    }
+
+    fn object(json: &str) -> Object {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn visitor(signals: &str, events: &[(&str, &str)]) -> StoredVisitor {
+        let mut stored = StoredVisitor::default();
+        let signal = Signal { attributes: object(signals), at: NOW.parse().unwrap() };
+        stored.visitor.signals.insert("northlight_onsite".parse().unwrap(), signal);
+        stored.visitor.events = events
+            .iter()
+            .map(|(at, fields)| RecentEvent { at: at.parse().unwrap(), fields: object(fields) })
+            .collect();
+        stored
+    }
+
+    fn members(audiences: &EdgeAudiences, stored: &StoredVisitor, now: &str) -> Vec<String> {
+        let memberships = audiences.evaluate(stored, now.parse().unwrap()).unwrap_or_default();
+        assert!(memberships.audiences.is_empty() || memberships.sequence == 7);
+        let realized = memberships.audiences.keys().filter(|name| memberships.is_realized(name));
+        realized.map(ToString::to_string).collect()
+    }
+
+    const MOVER: &str = r#"{"northlight": {"likelyRecentMover": 0.9, "matchConfidence": 0.9}}"#;
+    const PURCHASE: &str = r#"{"eventType": "commerce.purchases"}"#;
+
+    #[test]
+    fn audiences_see_signals_and_the_events_of_a_day_the_present_one_included() {
+        let catalogue = catalogue();
+        let audiences = audiences(&catalogue, "2026-11-22");
+        let doubted = r#"{"northlight": {"likelyRecentMover": 0.9, "matchConfidence": 0.2}}"#;
+        for (signals, events, expected) in [
+            ("{}", &[][..], &[][..]),
+            (MOVER, &[], &["recent_movers"]),
+            (doubted, &[], &[]),
+            ("{}", &[(NOW, PURCHASE)], &["bought_today"]),
+            (MOVER, &[("2026-11-21T12:00:01Z", PURCHASE)], &["bought_today", "recent_movers"]),
+            (MOVER, &[("2026-11-21T11:59:59Z", PURCHASE)], &["recent_movers"]),
+        ] {
+            assert_eq!(members(&audiences, &visitor(signals, events), NOW), expected, "{signals} {events:?}");
+        }
+    }
+
+    #[test]
+    fn signals_are_out_of_use_when_their_retention_or_contract_is_over() {
+        let catalogue = catalogue();
+        let mover = visitor(MOVER, &[]);
+        assert_eq!(
+            members(&audiences(&catalogue, "2026-11-22"), &mover, "2026-12-22T12:00:00Z"),
+            ["recent_movers"]
+        );
+        assert!(members(&audiences(&catalogue, "2026-11-22"), &mover, "2026-12-23T12:00:00Z").is_empty());
+        assert!(members(&audiences(&catalogue, "2028-01-01"), &mover, NOW).is_empty());
+    }
+
+    #[test]
+    fn only_events_that_an_audience_asks_for_are_remembered_and_of_those_what_it_reads() {
+        let catalogue = catalogue();
+        let audiences = audiences(&catalogue, "2026-11-22");
+        let now = NOW.parse().unwrap();
+        let kept =
+            |fields: &str| audiences.worth_remembering(&object(fields), now, &StoredVisitor::default());
+        assert_eq!(
+            kept(r#"{"eventType": "web.webpagedetails.pageViews", "timestamp": "2026-11-22T12:00:00Z"}"#),
+            None
+        );
+        let purchase = r#"{"eventType": "commerce.purchases", "commerce": {"purchases": {"value": 1}}}"#;
+        assert_eq!(kept(purchase), Some(object(PURCHASE)));
     }
 }

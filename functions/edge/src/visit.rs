@@ -9,12 +9,12 @@ use domain::catalogue::Catalogue;
 use domain::edge::consent::{Consent, DefaultConsent, may_collect, may_personalize};
 use domain::edge::decide::{Situation, choose};
 use domain::edge::offer::Offer;
-use domain::edge::signal::{self, Signal};
-use domain::edge::visitor::{Login, RecentEvent, StoredVisitor, Visitor};
+use domain::edge::signal;
+use domain::edge::visitor::{CONFIRMED_AFTER, Login, RecentEvent, StoredVisitor, Visitor};
 use domain::identity::Identity;
 use domain::name::{AudienceName, OfferName};
 use domain::value::{self, FieldPath, Object};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::ecid::Ecid;
 use crate::notification::notifications;
@@ -22,10 +22,7 @@ use crate::reply::{self, Handle};
 use crate::request::{Event, Stated};
 use crate::route::Caller;
 use crate::site::Site;
-
-/// What is confirmed again is written again when it is so old, and not before: a visitor who keeps coming is kept, and
-/// what did not change costs nothing.
-const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+use crate::target::{Decided, Question, Subject};
 
 /// A request, as far as it matters for its visitor.
 #[derive(Debug)]
@@ -42,6 +39,8 @@ pub struct Arrival<'a> {
     pub request_id: &'a str,
     /// The visitor.
     pub ecid: &'a Ecid,
+    /// What names the visitor to others for the time of a session: it tells nobody anything.
+    pub session: &'a str,
     /// What happened.
     pub events: &'a [Happening],
     /// What the visitor allows, if the request is about that.
@@ -66,7 +65,7 @@ pub struct Happening {
 }
 
 /// What follows from a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Visit {
     /// What is remembered of the visitor afterwards.
     pub after: StoredVisitor,
@@ -146,38 +145,45 @@ impl Visit {
                 self.notified += 1;
             }
         }
-        if let Some(fields) = arrival.site.audiences.worth_remembering(fields) {
-            visitor.remember(RecentEvent { at: *at, fields }, arrival.now);
-        }
         for (dataset, source) in arrival.catalogue.signals(&arrival.site.datastream.name) {
             let Some(schema) = arrival.catalogue.schemas.get(&dataset.schema) else { continue };
             let reading = signal::read(source, schema, fields);
             self.unusable.extend(reading.unusable);
             if !reading.attributes.is_empty() {
-                let known = visitor.signals.remove(&dataset.name);
-                visitor.signals.insert(dataset.name.clone(), heard(known, reading.attributes, *at));
+                visitor.hear(&dataset.name, reading.attributes, *at);
             }
         }
         let is_new = |known: &Login| known.identities != *login;
         if !login.is_empty() && visitor.login.as_ref().is_none_or(is_new) {
             visitor.login = Some(Login { identities: login.clone(), at: *at });
         }
+        if let Some(fields) = arrival.site.audiences.worth_remembering(fields, *at, &self.after) {
+            self.after.visitor.remember(RecentEvent { at: *at, fields }, arrival.now);
+        }
     }
 
     /// What the page is shown and told for its events.
-    pub fn handles(&self, arrival: &Arrival<'_>) -> Vec<Handle> {
+    ///
+    /// Where Adobe Target has decided for a scope, that is shown instead of the project's own offer.
+    pub fn handles(&self, arrival: &Arrival<'_>, decided: &Decided) -> Vec<Handle> {
         if !self.may_collect {
             return Vec::new();
         }
         let events = arrival.events.iter().enumerate();
         let mut handles: Vec<Handle> =
-            events.filter_map(|(index, each)| self.decisions(index, &each.event, arrival)).collect();
+            events.filter_map(|(index, each)| self.decisions(index, &each.event, arrival, decided)).collect();
         handles.extend(self.audiences(arrival));
         handles
     }
 
     /// The offers for the scopes that an event asks for. To whom nothing may be chosen, what everybody may see is shown.
-    fn decisions(&self, index: usize, event: &Event, arrival: &Arrival<'_>) -> Option<Handle> {
+    fn decisions(
+        &self,
+        index: usize,
+        event: &Event,
+        arrival: &Arrival<'_>,
+        decided: &Decided,
+    ) -> Option<Handle> {
         let asked = event.personalization.as_ref()?;
         let is_member = |audience: &AudienceName| self.after.is_in(audience);
         let none: BTreeSet<OfferName> = BTreeSet::new();
@@ -192,10 +198,28 @@ impl Visit {
             (self.may_personalize || is_for_all) && reply::is_renderable(offer, asked)
         };
         let offers: Vec<&Offer> = arrival.site.offers.iter().filter(may_show).collect();
-        let chosen =
-            asked.scopes.iter().filter_map(|scope| choose(offers.iter().copied(), scope, &situation));
-        let propositions: Vec<_> = chosen.map(|offer| reply::proposition(offer, asked)).collect();
+        let decide = |scope: &String| {
+            let own = || choose(offers.iter().copied(), scope, &situation);
+            decided.get(scope).cloned().or_else(|| Some(reply::proposition(own()?, asked)))
+        };
+        let propositions: Vec<_> = asked.scopes.iter().filter_map(decide).collect();
         (!propositions.is_empty()).then(|| Handle::decisions(index, propositions))
+    }
+
+    /// What Adobe Target is to be asked for an event, if it decides any of the scopes and the visitor allows it.
+    pub fn question(&self, event: &Event, arrival: &Arrival<'_>) -> Option<Question> {
+        let asked = event.personalization.as_ref().filter(|_| self.may_personalize)?;
+        let rule = arrival.site.datastream.target.as_ref()?;
+        let page = |path: &str| event.xdm.get("web")?.pointer(path)?.as_str();
+        let is_in = arrival.site.tellable_to_target.iter();
+        let subject = Subject {
+            ecid: arrival.ecid,
+            session: arrival.session,
+            page: page("/webPageDetails/URL").unwrap_or_default(),
+            referrer: page("/webReferrer/URL").filter(|referrer| !referrer.is_empty()),
+            memberships: is_in.map(|audience| (audience.as_str(), self.after.is_in(audience))).collect(),
+        };
+        Question::of(rule, asked, &subject)
     }
 
     /// The audiences that the visitor is in, for those who may know.
@@ -216,14 +240,6 @@ impl Visit {
         }
         Some(Handle::audiences(0, &datastream.name, is_in, is_server.then_some(&told)))
     }
-}
-
-/// A signal after what was heard now. What is said again is confirmed once in a while.
-fn heard(known: Option<Signal>, attributes: Object, at: Timestamp) -> Signal {
-    let Some(known) = known else { return Signal { attributes, at } };
-    let next = known.after(&attributes, at);
-    let is_confirmed = next.attributes == known.attributes && at.duration_since(known.at) < CONFIRMED_AFTER;
-    if is_confirmed { known } else { next }
 }
 
 impl Arrival<'_> {

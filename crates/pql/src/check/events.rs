@@ -1,5 +1,7 @@
 //! Times, windows and chains.
 
+use std::sync::Arc;
+
 use domain::audience::EVENTS;
 use jiff::Timestamp;
 
@@ -89,7 +91,9 @@ impl<'a> Checker<'a> {
         let steps = steps.iter().enumerate().map(|(index, step)| self.step(index, step)).collect();
         self.labels.clear();
         self.scopes.pop();
-        boolean(Condition::Chain(Chain { time, steps }), span)
+        let chain = Arc::new(Chain { time, steps });
+        self.chains.push(Arc::clone(&chain));
+        boolean(Condition::Chain(chain), span)
     }
 
     /// Whether a node names the events of the profile.
