@@ -10,7 +10,7 @@ use crate::venv::Venv;
 use crate::{process, progress, workspace};
 
 /// Every function: a package in `functions/`, a binary and a resource of the template.
-pub const FUNCTIONS: [&str; 4] = ["ingest", "evaluate", "dispatch", "activate"];
+pub const FUNCTIONS: [&str; 5] = ["ingest", "evaluate", "dispatch", "activate", "edge"];
 
 /// Builds all functions in the profile that is quick to build, and with them the command line, the stand-in for Facebook and the example's shop: apart, each would have
 /// its dependencies built anew.

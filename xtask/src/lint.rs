@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::venv::Venv;
 use crate::{process, progress, workspace};
 
-/// Formatting, clippy, what may be depended on, and the template.
+/// Formatting, clippy, what may be depended on, and the templates.
 pub fn run() -> Result<()> {
     let tools = Venv::tools()?;
     check("formatting", cargo().args(["fmt", "--all", "--check"]))?;
@@ -25,7 +25,7 @@ pub fn run() -> Result<()> {
             .args(["--all-features", "--locked", "check", "--hide-inclusion-graph"])
             .args(["bans", "licenses", "sources"]),
     )?;
-    check("template", tools.command("cfn-lint").arg("infra/template.yaml"))
+    check("templates", tools.command("cfn-lint").args(["infra/template.yaml", "infra/firewall.yaml"]))
 }
 
 fn cargo() -> Command {

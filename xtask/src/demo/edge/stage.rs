@@ -39,7 +39,7 @@ pub struct Stage {
 impl Stage {
     /// Starts the emulator, deploys, hands over the shop's key, lays the project out and opens the shop.
     pub fn set(browser: &Browser) -> Result<Self> {
-        let on = Deployed::start(Vec::new())?;
+        let on = Deployed::start(vec!["EdgeAccess=url".to_owned()])?;
         progress::step("handing over the key of the shop's sign-in", || {
             on.put_secret("edge/shop-login", SIGN_IN_KEY)
         })?;
