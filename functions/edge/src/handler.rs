@@ -22,12 +22,14 @@ use ulid::Ulid;
 use crate::cookie::{Cookie, Cookies, Kept, shared_domain};
 use crate::ecid::Origin;
 use crate::identity::{ECID_CODE, Recognised};
+use crate::key::Key;
 use crate::line::Line;
 use crate::problem::{Kind, Problem};
 use crate::reply::{self, Handle, Reply};
 use crate::request::{Body, Event};
 use crate::route::{Action, Caller, Query, Route};
 use crate::site::{Held, Site, Sites};
+use crate::target::{Decided, Target};
 use crate::visit::{Arrival, Happening, Visit};
 
 /// How often a request is decided where somebody else writes the same visitor at the same time.
@@ -36,11 +38,16 @@ const ATTEMPTS: usize = 5;
 /// The header in which a proxy in front says which host was called.
 const FORWARDED_HOST: &str = "x-forwarded-host";
 
+/// The header in which the proxy in front shows its key.
+const PROXY_KEY: &str = "x-tributary-origin";
+
 /// The function: the store, and what is held in memory.
 #[derive(Debug)]
 pub struct Edge {
     store: Store,
     region: String,
+    proxy: Option<Key>,
+    target: Target,
     sites: Held,
     keyring: OnceCell<Keyring>,
 }
@@ -71,8 +78,15 @@ impl Edge {
             store,
             // It stands in cookies and paths.
             region: region.into().to_lowercase().replace(|each: char| !each.is_ascii_alphanumeric(), ""),
+            proxy: None,
+            target: Target::default(),
             keyring: OnceCell::new(),
         }
+    }
+
+    /// The same function behind a proxy that shows a key, which is in a secret below `edge/`: nobody gets around it.
+    pub fn behind(self, secret: &str) -> Edge {
+        Edge { proxy: Some(Key::of(secret)), ..self }
     }
 
     /// Reads what the first request would wait for. What cannot be read now, requests try again.
@@ -103,6 +117,7 @@ impl Edge {
     }
 
     async fn serve(&self, request: &Request, line: &mut Line) -> Result<Response<Bytes>, Problem> {
+        self.let_through(request.headers()).await?;
         let route = Route::of(request.uri().path())?;
         line.route = Some(route);
         if request.method() != Method::POST {
@@ -135,6 +150,16 @@ impl Edge {
             _ => self.store.visitors.get(&key).await.map_err(unavailable)?,
         };
         Ok(Opened { site, body, cookies, visitor, key, stored })
+    }
+
+    /// Lets in what comes through the proxy, where there is one.
+    async fn let_through(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(key) = &self.proxy else { return Ok(()) };
+        let shown = headers.get(PROXY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if key.is(shown, &self.store).await.map_err(unavailable)? {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Bypass, "call the edge by the name that the Web SDK is configured with"))
     }
 
     /// Lets pages of the datastream's origins in, and servers that hold its key.
@@ -183,13 +208,14 @@ impl Edge {
             caller: call.route.caller,
             request_id: &request_id,
             ecid: &visitor.cookie.ecid,
+            session: session(&key),
             events: &happenings,
             consent: body.consent.as_ref(),
             cookie_consent: cookies.consent(&site.datastream),
             now: call.now,
         };
-        let visit = self.settle(&arrival, &key, &stored).await?;
-        line.note(&arrival, &visit, reply.warnings.len());
+        let (visit, decided) = self.settle(&arrival, &key, &stored).await?;
+        line.note(&arrival, &visit, reply.warnings.len(), decided.len());
         let may_keep = visit.may_collect || call.route.action == Action::SetConsent;
         let kept = self.cookies_to_keep(call, site, &cookies, &visitor, &visit, may_keep);
         let headers = call.request.headers();
@@ -208,7 +234,7 @@ impl Edge {
         if may_keep && !self.region.is_empty() {
             reply.handles.push(Handle::location(&self.region));
         }
-        reply.handles.extend(visit.handles(&arrival));
+        reply.handles.extend(visit.handles(&arrival, &decided));
         Ok(reply.into_response(&request_id))
     }
 
@@ -247,20 +273,39 @@ impl Edge {
         Ok(Happening { fields: object_from_json(&event.xdm), event, at, login })
     }
 
-    /// Decides, writes what is to be remembered, and keeps the events, both at once. Where somebody else has written the
-    /// visitor since it was read, it is decided anew on what they wrote.
+    /// Decides, then writes what is to be remembered, keeps the events and asks Adobe Target, all at once. Where somebody
+    /// else has written the visitor since it was read, it is decided anew on what they wrote.
     async fn settle(
         &self,
         arrival: &Arrival<'_>,
         key: &IdentityKey,
         stored: &StoredVisitor,
-    ) -> Result<Visit, Problem> {
+    ) -> Result<(Visit, Decided), Problem> {
         let visit = Visit::of(arrival, stored);
         let events = if visit.may_collect { received(arrival) } else { Vec::new() };
-        let (visit, kept) =
-            tokio::join!(self.write(arrival, key, stored.version, visit), self.store.events.keep(&events));
+        let (decided, kept, written) = tokio::join!(
+            self.ask_target(arrival, &visit),
+            self.store.events.keep(&events),
+            self.write(arrival, key, stored.version, visit.clone()),
+        );
         kept.map_err(unavailable)?;
-        visit
+        Ok((written?, decided))
+    }
+
+    /// What Adobe Target decides for the first event that asks. Its silence is no failure: our own offers decide then.
+    async fn ask_target(&self, arrival: &Arrival<'_>, visit: &Visit) -> Decided {
+        let asking = arrival.events.iter().filter(|_| visit.may_collect).find_map(|happening| {
+            let asked = happening.event.personalization.as_ref()?;
+            Some((visit.question(&happening.event, arrival)?, asked))
+        });
+        let Some((question, asked)) = asking else { return Decided::new() };
+        match self.target.ask(&question, asked).await {
+            Ok(decided) => decided,
+            Err(error) => {
+                warn!(%error, datastream = %arrival.site.datastream.name, "Adobe Target has decided nothing.");
+                Decided::new()
+            }
+        }
     }
 
     async fn write(
@@ -345,6 +390,11 @@ fn without_token(event: &Event) -> Value {
 
 fn identity(catalogue: &Catalogue, keyring: &Keyring, code: &NamespaceCode, value: &str) -> Option<Identity> {
     keyring.identity(catalogue.namespace(code)?, value).ok()
+}
+
+/// What names a visitor's session: of the key, which names nobody, the digits.
+fn session(key: &IdentityKey) -> &str {
+    key.as_str().rsplit(':').next().unwrap_or_default()
 }
 
 fn ecid_code() -> Result<NamespaceCode, Problem> {

@@ -3,9 +3,10 @@
 //! The protocol is that of Adobe's Web SDK: [`route`] and [`request`] read what comes, [`cookie`], [`identity`] and
 //! [`ecid`] tell which visitor it is of, [`token`] who has logged in there, and [`reply`] and [`problem`] write the
 //! answers. [`site`] holds what the catalogue says of datastreams, ready for use; [`visit`] decides what a request
-//! changes and shows, and [`handler`] reads, writes and answers.
+//! changes and shows, [`target`] asks Adobe Target where it decides, and [`handler`] reads, writes and answers.
 
 mod json;
+mod key;
 mod line;
 
 pub mod cookie;
@@ -18,5 +19,6 @@ pub mod reply;
 pub mod request;
 pub mod route;
 pub mod site;
+pub mod target;
 pub mod token;
 pub mod visit;

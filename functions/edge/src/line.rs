@@ -26,6 +26,7 @@ struct Served {
     logins: usize,
     tokens_refused: usize,
     notified: usize,
+    by_target: usize,
     unusable: Vec<String>,
     is_collected: bool,
     is_written: bool,
@@ -37,13 +38,20 @@ impl Line {
     }
 
     /// Notes what came of a request.
-    pub(crate) fn note(&mut self, arrival: &Arrival<'_>, visit: &Visit, tokens_refused: usize) {
+    pub(crate) fn note(
+        &mut self,
+        arrival: &Arrival<'_>,
+        visit: &Visit,
+        tokens_refused: usize,
+        by_target: usize,
+    ) {
         self.served = Served {
             datastream: Some(arrival.site.datastream.name.clone()),
             events: arrival.events.len(),
             logins: arrival.events.iter().filter(|each| !each.login.is_empty()).count(),
             tokens_refused,
             notified: visit.notified,
+            by_target,
             unusable: visit.unusable.iter().map(|(field, reason)| format!("{field}: {reason}")).collect(),
             is_collected: visit.may_collect,
             is_written: visit.is_written,
@@ -62,6 +70,7 @@ impl Line {
             logins = served.logins,
             tokens_refused = served.tokens_refused,
             notified = served.notified,
+            decided_by_target = served.by_target,
             unusable = served.unusable.join(", "),
             collected = served.is_collected,
             written = served.is_written,

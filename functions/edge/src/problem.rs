@@ -29,6 +29,8 @@ pub enum Kind {
     Datastream,
     /// The datastream does not serve pages of this origin.
     Origin,
+    /// The request did not come by the way on which requests are counted and filtered.
+    Bypass,
     /// A server did not say who it is, or said it wrongly.
     Credentials,
     /// The body is too large.
@@ -48,6 +50,7 @@ impl Kind {
             Kind::Query => "query",
             Kind::Datastream => "unknown-datastream",
             Kind::Origin => "origin",
+            Kind::Bypass => "bypass",
             Kind::Credentials => "credentials",
             Kind::Size => "too-large",
             Kind::Body => "invalid-body",
@@ -61,7 +64,7 @@ impl Kind {
             Kind::NoAction | Kind::Datastream => StatusCode::NOT_FOUND,
             Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Query | Kind::Body => StatusCode::BAD_REQUEST,
-            Kind::Origin => StatusCode::FORBIDDEN,
+            Kind::Origin | Kind::Bypass => StatusCode::FORBIDDEN,
             Kind::Credentials => StatusCode::UNAUTHORIZED,
             Kind::Size => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -75,6 +78,7 @@ impl Kind {
             Kind::Query => "The query string cannot be used",
             Kind::Datastream => "There is no such datastream",
             Kind::Origin => "The datastream does not serve this origin",
+            Kind::Bypass => "The edge is reached by another address",
             Kind::Credentials => "The server is not authenticated",
             Kind::Size => "The request is too large",
             Kind::Body => "The body cannot be used",

@@ -20,9 +20,9 @@ use crate::request::Personalization;
 
 /// The schemas of the items that an offer may have.
 const DEFAULT_CONTENT: &str = "https://ns.adobe.com/personalization/default-content-item";
-const HTML_CONTENT: &str = "https://ns.adobe.com/personalization/html-content-item";
-const JSON_CONTENT: &str = "https://ns.adobe.com/personalization/json-content-item";
-const DOM_ACTION: &str = "https://ns.adobe.com/personalization/dom-action";
+pub(crate) const HTML_CONTENT: &str = "https://ns.adobe.com/personalization/html-content-item";
+pub(crate) const JSON_CONTENT: &str = "https://ns.adobe.com/personalization/json-content-item";
+pub(crate) const DOM_ACTION: &str = "https://ns.adobe.com/personalization/dom-action";
 
 /// How long a page may rely on the region that it was told, in seconds.
 const HINT_KEPT: u32 = 1800;

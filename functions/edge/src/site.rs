@@ -13,12 +13,12 @@ use domain::profile::day;
 use domain::value::FieldPath;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use segmentation::{EdgeAudiences, NoPredicate};
-use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tracing::error;
 
+use crate::key::Key;
 use crate::token::Verifier;
 
 /// How far the edge may be behind the catalogue in force.
@@ -35,10 +35,12 @@ pub struct Site {
     pub offers: Vec<Offer>,
     /// The audiences of which a page or a server may be told on that day.
     pub tellable: BTreeSet<AudienceName>,
+    /// The audiences of which Adobe Target may be told on that day.
+    pub tellable_to_target: BTreeSet<AudienceName>,
     /// The fields of which a server may be told on that day.
     pub attributes: BTreeSet<FieldPath>,
     verifier: OnceCell<Verifier>,
-    server_key: OnceCell<SecretString>,
+    server_key: Option<Key>,
 }
 
 /// The sites of a catalogue, for a day.
@@ -109,16 +111,20 @@ impl Site {
         let may_show = |offer: &&Offer| check_offer(catalogue, offer, today).is_empty();
         let may_disclose =
             |name: &&AudienceName| check_disclosure(catalogue, &datastream.name, [*name], today).is_empty();
+        let tellable = |audiences: &BTreeSet<AudienceName>| -> BTreeSet<AudienceName> {
+            audiences.iter().filter(may_disclose).cloned().collect()
+        };
         let offer = |name: &OfferName| catalogue.offers.get(name);
         let may_tell = |field: &&FieldPath| may_tell(catalogue, &datastream.name, field, today);
         Ok(Site {
             audiences: EdgeAudiences::compile(catalogue, sequence, datastream, today)?,
             offers: datastream.offers.iter().filter_map(offer).filter(may_show).cloned().collect(),
-            tellable: datastream.audiences.iter().filter(may_disclose).cloned().collect(),
+            tellable: tellable(&datastream.audiences),
+            tellable_to_target: datastream.target.iter().flat_map(|rule| tellable(&rule.audiences)).collect(),
             attributes: datastream.attributes.iter().filter(may_tell).cloned().collect(),
             datastream: datastream.clone(),
             verifier: OnceCell::new(),
-            server_key: OnceCell::new(),
+            server_key: datastream.server_key.as_ref().map(Key::of),
         })
     }
 
@@ -135,15 +141,15 @@ impl Site {
         self.verifier.get_or_try_init(read).await
     }
 
-    /// Whether a text is the key of the site's servers, which is read when the first server comes.
+    /// Whether a text is the key of the site's servers. Without a key there are none.
     ///
     /// # Errors
     /// Where the key cannot be read.
     pub(crate) async fn is_server_key(&self, text: &str, store: &Store) -> Result<bool, aws::Error> {
-        let Some(name) = &self.datastream.server_key else { return Ok(false) };
-        let key = self.server_key.get_or_try_init(|| store.secrets.edge(name)).await?;
-        // Digests are compared instead of the texts: how long that takes tells nothing of the key.
-        Ok(Sha256::digest(text) == Sha256::digest(key.expose_secret()))
+        match &self.server_key {
+            Some(key) => key.is(text, store).await,
+            None => Ok(false),
+        }
     }
 }
 
