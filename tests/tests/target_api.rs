@@ -1,10 +1,6 @@
 //! The stand-in for Adobe Target is as strict as Adobe's documentation.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test's helpers may panic as the test may"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test may")]
 
 use std::time::{Duration, Instant};
 

@@ -68,6 +68,8 @@ fn refused(request: &Request<'_>, message: impl Display) -> DestinationError {
 mod tests {
     use destination::{AudienceRef, Source};
     use jiff::Timestamp;
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::config::{Config, EXAMPLE};
@@ -148,5 +150,14 @@ mod tests {
             records: &records,
         };
         assert_eq!(batch_file(&settings, &request).unwrap_err().kind(), ErrorKind::Rejected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_one_cell_and_comes_out_as_it_went_in(text in "(?s).{0,200}") {
+            let cell = escaped(&text);
+            prop_assert!(!cell.contains([',', '\n', '&', '=', '+']) && cell.is_ascii());
+            prop_assert_eq!(percent_decode_str(&cell).decode_utf8().unwrap(), text);
+        }
     }
 }
