@@ -128,6 +128,7 @@ impl Edge {
         let held = self.sites.any(call.now).await.map_err(unavailable)?;
         let (opened, current) = tokio::join!(self.open(&held, &call), self.sites.current(call.now));
         let current = current.map_err(unavailable)?;
+        line.datastream = current.get(&call.query.datastream).map(|site| site.datastream.name.clone());
         let opened = if Arc::ptr_eq(&held, &current) { opened } else { self.open(&current, &call).await };
         self.answer(&current, &call, opened?, line).await
     }

@@ -15,13 +15,13 @@ use crate::visit::{Arrival, Visit};
 pub(crate) struct Line {
     began: Instant,
     pub(crate) route: Option<Route>,
+    pub(crate) datastream: Option<DatastreamName>,
     pub(crate) problem: Option<Kind>,
     served: Served,
 }
 
 #[derive(Debug, Default)]
 struct Served {
-    datastream: Option<DatastreamName>,
     events: usize,
     logins: usize,
     tokens_refused: usize,
@@ -34,7 +34,13 @@ struct Served {
 
 impl Line {
     pub(crate) fn begin() -> Line {
-        Line { began: Instant::now(), route: None, problem: None, served: Served::default() }
+        Line {
+            began: Instant::now(),
+            route: None,
+            datastream: None,
+            problem: None,
+            served: Served::default(),
+        }
     }
 
     /// Notes what came of a request.
@@ -46,7 +52,6 @@ impl Line {
         by_target: usize,
     ) {
         self.served = Served {
-            datastream: Some(arrival.site.datastream.name.clone()),
             events: arrival.events.len(),
             logins: arrival.events.iter().filter(|each| !each.login.is_empty()).count(),
             tokens_refused,
@@ -59,11 +64,11 @@ impl Line {
     }
 
     pub(crate) fn end(self, status: StatusCode) {
-        let Line { began, route, problem, served } = self;
+        let Line { began, route, datastream, problem, served } = self;
         info!(
             action = route.map(|route| route.action.name()),
             caller = route.map(|route| route.caller.name()),
-            datastream = served.datastream.as_ref().map(DatastreamName::as_str),
+            datastream = datastream.as_ref().map(DatastreamName::as_str),
             status = status.as_u16(),
             problem = problem.map(Kind::code),
             events = served.events,
