@@ -46,7 +46,7 @@ impl Open {
 
     /// The same, with an edge of some name.
     pub async fn reporting_to(edge_domain: &str) -> Open {
-        let at = Deployed::with(Example::shop(), &[]).await;
+        let at = Deployed::with(Example::shop(), &["EdgeAccess=url"]).await;
         at.put_secret("edge/shop-login", SIGN_IN_KEY).await;
         at.apply();
         let settings = Settings {
