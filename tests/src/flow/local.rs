@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
+use aws_sdk_firehose::types::ExtendedS3DestinationConfiguration;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, Event, NotificationConfiguration, QueueConfiguration, VersioningConfiguration,
 };
@@ -15,6 +16,9 @@ use jiff::Timestamp;
 use project::{Fault, Plugins, Project};
 
 use crate::example::Example;
+
+/// The key with which the shop's server signs who has logged in. It is invented.
+pub const LOGIN_KEY: &str = "an invented key of the shop's own server, shared with nobody";
 
 /// A deployment on an emulator.
 #[derive(Debug)]
@@ -30,11 +34,11 @@ pub struct Local {
 }
 
 impl Local {
-    /// Makes a deployment on the LocalStack that `TRIBUTARY_TEST_LOCALSTACK` names.
+    /// Makes a deployment for a project on the LocalStack that `TRIBUTARY_TEST_LOCALSTACK` names.
     ///
     /// # Panics
     /// Where there is none, or it does not do as asked: nothing can be tested then.
-    pub async fn start() -> Local {
+    pub async fn start(project: Example) -> Local {
         let endpoint = std::env::var("TRIBUTARY_TEST_LOCALSTACK")
             .expect("TRIBUTARY_TEST_LOCALSTACK says where LocalStack is: run `cargo xtask test`");
         let config = aws_config::defaults(BehaviorVersion::latest())
@@ -70,11 +74,13 @@ impl Local {
                 r#"{"version": 1, "secret": "an invented secret of more than thirty-two bytes"}"#,
             ),
             ("destinations/facebook", r#"{"access_token": "stand-in-token"}"#),
+            ("edge/shop-login", LOGIN_KEY),
         ] {
             let name = format!("{name}/{secret}");
             secrets.create_secret().name(name).secret_string(text).send().await.expect("a secret is made");
         }
-        Local { store: Store::of(deployment, &config), config, inbox_queue, project: Example::copy() }
+        stream(&config, &deployment).await;
+        Local { store: Store::of(deployment, &config), config, inbox_queue, project }
     }
 
     /// Applies the project as it is in its folder, as `tributary apply` does.
@@ -163,6 +169,25 @@ async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> String {
         create = create.attributes(QueueAttributeName::FifoQueue, "true");
     }
     create.send().await.expect("a queue is made").queue_url.expect("a queue has a URL")
+}
+
+/// The stream of events: it hands them on at once.
+async fn stream(config: &SdkConfig, deployment: &Deployment) {
+    let bucket = format!("arn:aws:s3:::{}", deployment.events);
+    let destination = ExtendedS3DestinationConfiguration::builder()
+        .role_arn("arn:aws:iam::000000000000:role/stream")
+        .bucket_arn(bucket)
+        .prefix("events/datastream=shop_web/date=!{timestamp:yyyy-MM-dd}/")
+        .error_output_prefix("failed/")
+        .build()
+        .expect("a destination is complete");
+    aws_sdk_firehose::Client::new(config)
+        .create_delivery_stream()
+        .delivery_stream_name(&deployment.events_stream)
+        .extended_s3_destination_configuration(destination)
+        .send()
+        .await
+        .expect("a stream is made");
 }
 
 async fn buckets(config: &SdkConfig, deployment: &Deployment, sqs: &aws_sdk_sqs::Client, inbox_queue: &str) {

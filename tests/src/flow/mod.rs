@@ -5,5 +5,5 @@
 mod local;
 mod pump;
 
-pub use local::Local;
+pub use local::{LOGIN_KEY, Local};
 pub use pump::Flow;

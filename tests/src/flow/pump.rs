@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use activate::handler::Activate;
-use aws::Store;
+use aws::{Queue, Store, Work};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use domain::identity::IdentityKey;
+use edge::handler::Edge;
 use evaluate::handler::Evaluator;
 use evaluate::limits::Limits;
 use ingest::handler::Ingest;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Local;
+use crate::example::Example;
 
 /// How often a message is delivered before it counts as poison.
 const MOST_DELIVERIES: u32 = 5;
@@ -29,6 +32,8 @@ pub struct Flow {
     pub evaluator: Evaluator,
     /// The activate function.
     pub activate: Activate,
+    /// The edge function.
+    pub edge: Edge,
     /// Whether every message is delivered twice, to two workers at once, as SQS may.
     pub twice: bool,
     /// How long a function may take, as its deadline says.
@@ -50,7 +55,15 @@ impl Flow {
     /// # Panics
     /// Where they cannot be made.
     pub async fn start() -> Flow {
-        let local = Local::start().await;
+        Flow::of(Example::copy()).await
+    }
+
+    /// The functions over a new deployment for a project.
+    ///
+    /// # Panics
+    /// Where they cannot be made.
+    pub async fn of(project: Example) -> Flow {
+        let local = Local::start(project).await;
         let sqs = aws_sdk_sqs::Client::new(&local.config);
         let limits = activate::handler::Limits {
             lease: SignedDuration::from_secs(3),
@@ -63,6 +76,7 @@ impl Flow {
             ingest: Ingest::new(store()),
             evaluator: Evaluator::new(store(), Limits::default()),
             activate: Activate::new(store(), limits).expect("activate is made"),
+            edge: Edge::new(store(), "us-east-1"),
             twice: false,
             timeout: SignedDuration::from_mins(5),
             local,
@@ -89,6 +103,21 @@ impl Flow {
     pub async fn ingest(&self) {
         let queues = [&self.local.inbox_queue, &self.local.store.deployment.chunks_queue];
         self.pump(&queues.map(|queue| (queue.as_str(), Trigger::Ingest))).await;
+    }
+
+    /// Has a visitor linked, as dispatch does when the visitor's item has changed.
+    ///
+    /// # Panics
+    /// Where the queue does not take the message.
+    pub async fn link(&self, ecid: &IdentityKey) {
+        let work = [Work::Visitor { ecid: ecid.clone() }];
+        self.local.store.queues.send(Queue::Chunks, &work).await.expect("linking is asked for");
+        self.ingest().await;
+    }
+
+    /// Lets the events that the stream did not take be kept.
+    pub async fn keep_events(&self) {
+        self.pump(&[(self.local.store.deployment.events_queue.as_str(), Trigger::Ingest)]).await;
     }
 
     /// Starts a run and lets it end.

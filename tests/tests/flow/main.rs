@@ -1,6 +1,12 @@
-//! Use case A on LocalStack, through the functions' own handlers: what must hold of files, profiles and deliveries.
+//! Both use cases on LocalStack, through the functions' own handlers: what must hold of files, profiles, deliveries and
+//! visitors.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot set up fails it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what a test cannot set up fails it"
+)]
 
 mod bank;
 
@@ -9,4 +15,6 @@ mod deliveries;
 mod files;
 mod profiles;
 mod runs;
+mod shop;
 mod target;
+mod visitors;

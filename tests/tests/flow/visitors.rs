@@ -1,0 +1,180 @@
+//! Visitors of the shop: recognised on the first page view, linked to whoever logs in, and never to anybody else.
+
+use serde_json::json;
+
+use crate::shop::{Browser, Shop, mover, token};
+
+fn offers(pairs: [(&str, &str); 2]) -> Vec<(String, String)> {
+    pairs.map(|(scope, offer)| (scope.to_owned(), offer.to_owned())).to_vec()
+}
+
+fn namespaces(profile: &domain::profile::Profile) -> Vec<String> {
+    let mut codes: Vec<String> =
+        profile.graph.identities.values().map(|node| format!("{}:{}", node.namespace, node.value)).collect();
+    codes.sort();
+    codes
+}
+
+#[tokio::test]
+async fn the_first_page_view_is_personal_for_a_recognised_visitor_and_what_is_refused_is_not_shown() {
+    let shop = Shop::open().await;
+    let (mut mover_, mut other) = (Browser::default(), Browser::default());
+    let answer = mover_.view(&shop, mover()).await;
+    // The kitchen planner would be the better offer for the promo, and the policy refuses it.
+    assert_eq!(answer.offers(), offers([("__view__", "diy_coupon"), ("home-promo", "delivery")]));
+    let answer = other.view(&shop, json!({})).await;
+    assert_eq!(answer.offers(), offers([("__view__", "welcome"), ("home-promo", "delivery")]));
+    // Of somebody of whom nothing needs to be remembered, nothing is.
+    let store = &shop.flow.local.store;
+    assert!(store.visitors.get(&shop.key(&mover_.ecid())).await.unwrap().version > 0);
+    let seen = store.visitors.get(&shop.key(&other.ecid())).await.unwrap();
+    assert!(seen.visitor.signals.is_empty() && seen.visitor.memberships.audiences.is_empty());
+    // The membership stands by itself: the partner's script need not speak again.
+    let answer = mover_.view(&shop, json!({})).await;
+    assert_eq!(answer.offers()[0].1, "diy_coupon");
+}
+
+#[tokio::test]
+async fn a_recognised_visitor_without_an_order_is_activated_by_the_partners_id_and_nothing_else() {
+    let shop = Shop::open().await;
+    let (mut stays, mut buys) = (Browser::default(), Browser::default());
+    stays.view(&shop, mover()).await;
+    buys.view(
+        &shop,
+        json!({"_northlight": {
+            "partner_id": "NL-2", "likely_recent_mover": 0.9, "match_confidence": 0.9
+        }}),
+    )
+    .await;
+    buys.tell(&shop, json!({"eventType": "commerce.purchases"}), json!({})).await;
+    for browser in [&stays, &buys] {
+        shop.settle(browser).await;
+    }
+    let profile = shop.profile("ECID", &stays.ecid()).await.unwrap();
+    assert_eq!(namespaces(&profile), [format!("ECID:{}", stays.ecid())], "the partner's ID links nobody");
+    shop.flow.evaluate().await;
+    shop.flow.wake("movers_to_publisher").await;
+    let store = &shop.flow.local.store;
+    let mut lines = Vec::new();
+    for key in store.objects.list(&store.deployment.exports, "publisher/").await.unwrap() {
+        let content = store.objects.read(&store.deployment.exports, &key).await.unwrap().unwrap();
+        if key.ends_with(".csv") {
+            lines.extend(String::from_utf8(content).unwrap().lines().skip(1).map(str::to_owned));
+        }
+    }
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("NL-1") && !lines[0].contains('@'), "{lines:?}");
+}
+
+#[tokio::test]
+async fn two_people_at_one_browser_stay_two_and_the_browser_is_the_latters() {
+    let shop = Shop::open().await;
+    let mut browser = Browser::default();
+    browser.view(&shop, mover()).await;
+    shop.settle(&browser).await;
+    let ecid = browser.ecid();
+    browser.log_in(&shop, "A-1").await;
+    shop.settle(&browser).await;
+    let a = shop.profile("CRMID", "A-1").await.unwrap();
+    assert_eq!(namespaces(&a), ["CRMID:A-1".to_owned(), format!("ECID:{ecid}")]);
+    assert_eq!(a.edge_memberships.len(), 1);
+
+    browser.log_in(&shop, "B-1").await;
+    shop.settle(&browser).await;
+    assert_eq!(browser.ecid(), ecid, "it is the same browser");
+    let (a, b) = (shop.profile("CRMID", "A-1").await.unwrap(), shop.profile("CRMID", "B-1").await.unwrap());
+    assert_ne!(a.id, b.id);
+    assert_eq!(namespaces(&a), ["CRMID:A-1"]);
+    assert_eq!(namespaces(&b), ["CRMID:B-1".to_owned(), format!("ECID:{ecid}")]);
+    assert!(a.edge_memberships.is_empty() && b.edge_memberships.len() == 1);
+    assert_eq!(shop.profile("ECID", &ecid).await.unwrap().id, b.id);
+
+    // And back: A's profile is the one that it was.
+    browser.log_in(&shop, "A-1").await;
+    shop.settle(&browser).await;
+    assert_eq!(shop.profile("ECID", &ecid).await.unwrap().id, a.id);
+    assert_eq!(namespaces(&shop.profile("CRMID", "B-1").await.unwrap()), ["CRMID:B-1"]);
+}
+
+#[tokio::test]
+async fn a_claim_without_a_token_links_nothing() {
+    let shop = Shop::open().await;
+    let mut browser = Browser::default();
+    browser.log_in(&shop, "A-1").await;
+    shop.settle(&browser).await;
+    let mut stranger = Browser::default();
+    let claim = json!({"identityMap": {
+        "CRMID": [{"id": "A-1", "authenticatedState": "authenticated", "primary": true}],
+        "Email": [{"id": "bobby.bank@example.com", "authenticatedState": "authenticated"}]
+    }});
+    stranger.tell(&shop, claim, json!({})).await;
+    let forged = json!({"tributary": {"token": format!("{}x", token("A-1"))}});
+    stranger.tell(&shop, mover(), forged).await;
+    shop.settle(&stranger).await;
+    let a = shop.profile("CRMID", "A-1").await.unwrap();
+    assert_eq!(namespaces(&a), ["CRMID:A-1".to_owned(), format!("ECID:{}", browser.ecid())]);
+    let stranger_ = shop.profile("ECID", &stranger.ecid()).await.unwrap();
+    assert_ne!(stranger_.id, a.id);
+    assert_eq!(namespaces(&stranger_), [format!("ECID:{}", stranger.ecid())]);
+}
+
+#[tokio::test]
+async fn consent_withdrawn_leaves_nothing_but_the_consent() {
+    let shop = Shop::open().await;
+    let mut browser = Browser::default();
+    browser.view(&shop, mover()).await;
+    shop.settle(&browser).await;
+    assert!(shop.profile("ECID", &browser.ecid()).await.is_some());
+    let out = json!({"consent": [{"standard": "Adobe", "version": "1.0", "value": {"general": "out"}}]});
+    browser.send(&shop, "privacy/set-consent", "consent-1", out).await;
+    shop.settle(&browser).await;
+    let stored = shop.flow.local.store.visitors.get(&shop.key(&browser.ecid())).await.unwrap();
+    assert!(stored.visitor.consent.as_ref().is_some_and(|consent| !consent.collect));
+    assert!(stored.visitor.signals.is_empty() && stored.visitor.memberships.audiences.is_empty());
+    assert!(shop.profile("ECID", &browser.ecid()).await.is_none(), "nothing is linked any more");
+    assert!(browser.view(&shop, mover()).await.offers().is_empty());
+    let after = shop.flow.local.store.visitors.get(&shop.key(&browser.ecid())).await.unwrap();
+    assert_eq!(after.visitor, stored.visitor, "nothing is stored");
+}
+
+#[tokio::test]
+async fn displays_and_clicks_are_counted_once_each() {
+    let shop = Shop::open().await;
+    let mut browser = Browser::default();
+    browser.view(&shop, mover()).await;
+    let report = |kind: &str, event: &str| {
+        json!({"events": [{"xdm": {
+            "eventType": kind,
+            "timestamp": jiff::Timestamp::now().to_string(),
+            "_experience": {"decisioning": {
+                "propositions": [{"id": "p", "scope": "__view__", "scopeDetails": {
+                    "decisionProvider": "TGT", "activity": {"id": "diy_coupon"}
+                }}],
+                "propositionEventType": {event: 1}
+            }}
+        }}]})
+    };
+    let display = report("decisioning.propositionDisplay", "display");
+    let click = report("decisioning.propositionInteract", "interact");
+    browser.send(&shop, "interact", "d1", display.clone()).await;
+    browser.send(&shop, "interact", "d1", display).await;
+    browser.send(&shop, "collect", "c1", click).await;
+    for _ in 0..2 {
+        shop.settle(&browser).await;
+    }
+    let offer = "diy_coupon".parse().unwrap();
+    let days = shop.flow.local.store.ledger.offer_days(&offer).await.unwrap();
+    let [(_, counted)] = days.as_slice() else { panic!("one day counts: {days:?}") };
+    assert_eq!((counted.displayed, counted.interacted), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_not_for_the_datastream_is_refused_and_leaves_nothing() {
+    let shop = Shop::open().await;
+    for body in [json!({}), json!({"events": "none"}), json!({"events": []}), json!([])] {
+        let answer = shop.send("interact", "r1", &body).await;
+        assert!(answer.status.is_client_error(), "{body}: {}", answer.status);
+    }
+    let page = shop.flow.local.store.profiles.scan(0, 1, None, 100).await.unwrap();
+    assert!(page.visitors.is_empty() && page.profiles.is_empty());
+}
