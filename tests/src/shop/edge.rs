@@ -13,6 +13,7 @@ use super::Function;
 use super::server::text;
 
 const FORWARDED_HOST: &str = "x-forwarded-host";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 #[derive(Debug)]
 pub(super) struct Edge {
@@ -41,6 +42,8 @@ impl Edge {
         address.set_query(head.uri.query());
         let called = head.headers.get(HOST).cloned();
         let mut call = self.client.request(head.method, address).body(body).headers(passed(head.headers));
+        // TLS ends here.
+        call = call.header(FORWARDED_PROTO, "https");
         if let Some(called) = called {
             call = call.header(FORWARDED_HOST, called);
         }

@@ -15,6 +15,12 @@ async fn the_first_page_view_is_personal_at_an_edge_of_the_shops_own_domain() {
 }
 
 #[tokio::test]
+async fn the_first_page_view_is_personal_through_the_distribution_that_alone_may_call_the_edge() {
+    let mut open = Open::behind_a_cdn().await;
+    the_first_page_view_is_personal(&mut open).await;
+}
+
+#[tokio::test]
 async fn the_first_page_view_is_personal_at_an_edge_of_another_domain() {
     let mut open = Open::reporting_to(FOREIGN_EDGE).await;
     the_first_page_view_is_personal(&mut open).await;

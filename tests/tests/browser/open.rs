@@ -29,6 +29,10 @@ const IN_FORCE_WITHIN: Duration = Duration::from_secs(60);
 /// The key by which the shop proves who has signed in.
 const SIGN_IN_KEY: &str = "a-key-of-the-shop-of-thirty-two-bytes";
 
+/// A certificate of the edge's own name, which nobody looks at here.
+const CERTIFICATE: &str =
+    "EdgeCertificate=arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-0000-0000-000000000000";
+
 /// The shop, open.
 pub struct Open {
     /// The browser, which knows the way to the shop.
@@ -46,7 +50,17 @@ impl Open {
 
     /// The same, with an edge of some name.
     pub async fn reporting_to(edge_domain: &str) -> Open {
-        let at = Deployed::with(Example::shop(), &["EdgeAccess=url"]).await;
+        Open::deployed(&["EdgeAccess=url"], edge_domain).await
+    }
+
+    /// The same, with an edge that only its distribution may call.
+    pub async fn behind_a_cdn() -> Open {
+        let own_name = format!("EdgeDomain={EDGE}");
+        Open::deployed(&["EdgeAccess=cdn", &own_name, CERTIFICATE], EDGE).await
+    }
+
+    async fn deployed(parameters: &[&str], edge_domain: &str) -> Open {
+        let at = Deployed::with(Example::shop(), parameters).await;
         at.put_secret("edge/shop-login", SIGN_IN_KEY).await;
         at.apply();
         let settings = Settings {
