@@ -118,6 +118,9 @@ pub struct Namespace {
     pub value: ValueRule,
 }
 
+/// The code of the namespace of the edge's visitors.
+pub const ECID: &str = "ECID";
+
 /// The longest value that an identity may have, in characters (Adobe's identity service has the same limit).
 pub const LONGEST_VALUE: usize = 1024;
 

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{Evaluate, InForce, Queue, Run, Slice, SliceKey, Store, Sweep, Swept};
+use aws::{Evaluate, InForce, Queue, Run, Slice, SliceKey, Store, Sweep, Swept, Work};
 use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
 use domain::edge::visitor::{StoredVisitor, Visitor};
 use domain::identity::IdentityKey;
 use domain::membership::MembershipStatus;
 use domain::name::{AudienceName, DataflowName, DatastreamName};
+use domain::namespace::ECID;
 use domain::profile::{Profile, day};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -143,7 +144,21 @@ impl Pass<'_> {
             .map(|dataflow| &dataflow.name)
             .collect();
         let swept = self.sweep.mark(&profile, &changed, Timestamp::now()).await?;
+        self.tell_visitors(&profile).await?;
         Ok(Some((profile, swept)))
+    }
+
+    /// Has the visitors of a profile linked again whose audiences have changed in this run: offers and edge audiences
+    /// refer to them by what linking knows.
+    async fn tell_visitors(&self, profile: &Profile) -> Result<(), Failure> {
+        let has_changed = |name| has_changed(profile, name, self.run.started);
+        if self.catalogue.datastreams.is_empty() || !profile.memberships.audiences.keys().any(has_changed) {
+            return Ok(());
+        }
+        let nodes = profile.graph.identities.iter();
+        let visitors = nodes.filter(|(_, node)| node.namespace.as_str() == ECID);
+        let work: Vec<Work> = visitors.map(|(ecid, _)| Work::Visitor { ecid: ecid.clone() }).collect();
+        Ok(self.store.queues.send(Queue::Chunks, &work).await?)
     }
 
     /// Evaluates a visitor again: an event grows old, a contract ends, a definition changes, and no request says so.

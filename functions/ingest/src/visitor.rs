@@ -18,7 +18,8 @@ use domain::graph::Graph;
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
 use domain::membership::Memberships;
-use domain::name::{AudienceName, OfferName};
+use domain::name::{AudienceName, DatasetName, OfferName};
+use domain::namespace::ECID;
 use domain::profile::day;
 use domain::schema::Schema;
 use domain::value::{self, Object, Value};
@@ -27,9 +28,6 @@ use tracing::{info, warn};
 
 use crate::handler::{Failure, Ingest};
 use crate::row::{Applier, Outcome};
-
-/// The namespace of the edge's visitors.
-const ECID: &str = "ECID";
 
 impl Ingest {
     /// Links what is stored of a visitor now.
@@ -281,7 +279,7 @@ impl Linking<'_> {
     }
 
     /// Whether a dataset holds what datastreams say: a file's record of an ECID stays where it is.
-    fn is_of_datastream(&self, dataset: &domain::name::DatasetName) -> bool {
+    fn is_of_datastream(&self, dataset: &DatasetName) -> bool {
         self.catalogue().datasets.get(dataset).is_none_or(|dataset| dataset.events().is_some())
     }
 

@@ -5,7 +5,7 @@ use domain::dataset::{
 };
 use domain::label::Label;
 use domain::name::{DatasetName, DatastreamName, PartnerName, SchemaName};
-use domain::namespace::NamespaceType;
+use domain::namespace::{ECID, NamespaceType};
 use domain::schema::{Class, FieldType, Schema};
 use domain::value::FieldPath;
 use jiff::civil::{Date, DateTime};
@@ -17,9 +17,6 @@ use crate::suggest::instead_of;
 use crate::yaml::{Content, Node};
 
 use super::Scope;
-
-/// The namespace of the edge's visitors.
-const ECID: &str = "ECID";
 
 /// The error threshold where a dataset states none, in percent.
 const ERROR_THRESHOLD: f64 = 5.0;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::audience::EVENTS;
 use domain::label::Label;
 use domain::name::SchemaName;
 use domain::namespace::{NamespaceCode, NamespaceType};
@@ -171,6 +172,10 @@ fn tree(fields: impl Iterator<Item = (At<FieldPath>, Field)>, notes: &mut Notes<
 
 impl SchemaForm {
     fn check(&self, notes: &mut Notes<'_>) {
+        for (path, _) in self.fields.iter().filter(|(path, _)| path.value.steps().next() == Some(EVENTS)) {
+            let help = format!("give it another name: expressions call a profile's events `{EVENTS}`");
+            notes.note(path.at, format!("`{}` is no field's name", path.value), help);
+        }
         if self.class == Class::ExperienceEvent {
             self.check_event(notes);
             return;
