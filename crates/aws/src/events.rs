@@ -3,6 +3,8 @@
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use domain::edge::received::Received;
+use domain::name::DatastreamName;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -20,8 +22,12 @@ pub struct Events {
 /// An event that Firehose did not take, as the queue of events carries it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Untaken {
-    /// The event.
-    pub event: Received,
+    /// The datastream that it came to.
+    pub datastream: DatastreamName,
+    /// When it came.
+    pub received: Timestamp,
+    /// Its line, as the stream would have kept it.
+    pub line: String,
 }
 
 impl Events {
@@ -30,33 +36,37 @@ impl Events {
     /// # Errors
     /// Where neither took them.
     pub async fn keep(&self, events: &[Received]) -> Result<(), Error> {
-        let mut records = Vec::with_capacity(events.len());
-        for event in events {
-            records.push(record(event)?);
-        }
-        if records.is_empty() {
+        if events.is_empty() {
             return Ok(());
         }
+        let lines = events.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+        let records = lines.iter().map(|line| record(line)).collect::<Result<Vec<_>, _>>()?;
+        let all = || events.iter().zip(&lines);
         let put = self.firehose.put_record_batch().delivery_stream_name(&self.stream);
-        let untaken: Vec<&Received> = match put.set_records(Some(records)).send().await {
+        let untaken: Vec<(&Received, &String)> = match put.set_records(Some(records)).send().await {
             Ok(output) => {
                 let failed =
                     output.request_responses().iter().map(|response| response.error_code().is_some());
-                events.iter().zip(failed).filter(|(_, failed)| *failed).map(|(event, _)| event).collect()
+                all().zip(failed).filter(|(_, failed)| *failed).map(|(event, _)| event).collect()
             }
             Err(error) => {
                 warn!(error = %Error::of("put events into the stream", error), "Events wait in the queue.");
-                events.iter().collect()
+                all().collect()
             }
         };
         self.queue(&untaken).await
     }
 
     /// Each event in a message of its own: together they might be larger than a message may be.
-    async fn queue(&self, untaken: &[&Received]) -> Result<(), Error> {
-        for event in untaken {
-            let body = serde_json::to_string(&Untaken { event: (*event).clone() })
-                .map_err(|error| Error::of("write a message", error))?;
+    async fn queue(&self, untaken: &[(&Received, &String)]) -> Result<(), Error> {
+        for (event, line) in untaken {
+            let untaken = Untaken {
+                datastream: event.datastream.clone(),
+                received: event.received,
+                line: (*line).clone(),
+            };
+            let body =
+                serde_json::to_string(&untaken).map_err(|error| Error::of("write a message", error))?;
             let send = self.sqs.send_message().queue_url(&self.queue).message_body(body);
             send.send().await.map_err(|error| Error::of("queue an event", error))?;
         }
@@ -65,8 +75,12 @@ impl Events {
 }
 
 /// An event as a line of JSON.
-fn record(event: &Received) -> Result<Record, Error> {
-    let mut line = serde_json::to_vec(event).map_err(|error| Error::of("write an event", error))?;
-    line.push(b'\n');
+fn line(event: &Received) -> Result<String, Error> {
+    let mut line = serde_json::to_string(event).map_err(|error| Error::of("write an event", error))?;
+    line.push('\n');
+    Ok(line)
+}
+
+fn record(line: &str) -> Result<Record, Error> {
     Record::builder().data(Blob::new(line)).build().map_err(|error| Error::of("write an event", error))
 }

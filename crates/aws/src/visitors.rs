@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem, Update};
-use domain::edge::visitor::{Notified, StoredVisitor, VISITOR_KEPT, Visitor, VisitorLink};
+use domain::edge::visitor::{Notified, StoredVisitor, Visitor, VisitorLink};
 use domain::identity::IdentityKey;
 use domain::name::OfferName;
 use jiff::Timestamp;
@@ -78,7 +78,7 @@ impl Visitors {
         read: u64,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let gone = now.saturating_add(VISITOR_KEPT).map_err(|error| Error::of("date a visitor", error))?;
+        let gone = now.saturating_add(visitor.kept()).map_err(|error| Error::of("date a visitor", error))?;
         let mut update = self
             .client
             .update_item()

@@ -24,6 +24,8 @@ pub struct EdgeAudiences {
     compiled: Vec<Compiled>,
     /// The fields of events that any of them reads.
     event_reads: BTreeSet<FieldPath>,
+    /// The audiences that other datastreams evaluate: what they decided of a visitor who comes to both stands.
+    elsewhere: BTreeSet<AudienceName>,
     /// The datasets of signals that no ended contract bars on the day of compiling.
     datasets: BTreeMap<DatasetName, Dataset>,
 }
@@ -54,6 +56,7 @@ impl EdgeAudiences {
             sequence,
             compiled: Vec::with_capacity(datastream.audiences.len()),
             event_reads: BTreeSet::new(),
+            elsewhere: elsewhere(catalogue, datastream),
             datasets: datasets.map(|dataset| (dataset.name.clone(), dataset.clone())).collect(),
         };
         let is_wanted = |audience: &Audience| {
@@ -97,7 +100,14 @@ impl EdgeAudiences {
 
     /// The visitor's memberships after an evaluation, or nothing where none has changed. Events up to `now` count.
     pub fn evaluate(&self, stored: &StoredVisitor, now: Timestamp) -> Option<Memberships> {
-        stored.visitor.memberships.after(&self.find(stored, now), self.sequence, now)
+        let known = &stored.visitor.memberships;
+        let mut findings = self.find(stored, now);
+        for (name, membership) in known.audiences.iter().filter(|(name, _)| self.elsewhere.contains(*name)) {
+            let finding =
+                Finding { member: known.is_realized(name), definition: membership.definition.clone() };
+            findings.insert(name.clone(), finding);
+        }
+        known.after(&findings, self.sequence, now)
     }
 
     /// What partners' scripts said of a visitor, as far as it may be used.
@@ -128,6 +138,16 @@ impl EdgeAudiences {
         }
         findings
     }
+}
+
+/// The audiences of other datastreams that a datastream does not evaluate itself.
+fn elsewhere(catalogue: &Catalogue, datastream: &Datastream) -> BTreeSet<AudienceName> {
+    let others = catalogue.datastreams.values().filter(|other| other.name != datastream.name);
+    others
+        .flat_map(|other| &other.audiences)
+        .filter(|name| !datastream.audiences.contains(*name))
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use lambda_http::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use lambda_http::http::{HeaderMap, Method};
 use lambda_http::{Body as Bytes, Request, Response};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 use tracing::{error, warn};
 use ulid::Ulid;
@@ -283,7 +284,7 @@ impl Edge {
         stored: &StoredVisitor,
     ) -> Result<(Visit, Decided), Problem> {
         let visit = Visit::of(arrival, stored);
-        let events = if visit.may_collect { received(arrival) } else { Vec::new() };
+        let events = if visit.may_collect { received(arrival).map_err(unavailable)? } else { Vec::new() };
         let (decided, kept, written) = tokio::join!(
             self.ask_target(arrival, &visit),
             self.store.events.keep(&events),
@@ -365,28 +366,33 @@ impl Edge {
 }
 
 /// A request's events as they are kept.
-fn received(arrival: &Arrival<'_>) -> Vec<Received> {
+fn received(arrival: &Arrival<'_>) -> Result<Vec<Received>, serde_json::Error> {
     let happenings = arrival.events.iter().zip(0..);
-    let received = happenings.map(|(happening, index)| Received {
-        v: FORMAT,
-        datastream: arrival.site.datastream.name.clone(),
-        request: arrival.request_id.to_owned(),
-        index,
-        received: arrival.now,
-        ecid: arrival.ecid.as_str().to_owned(),
-        login: happening.login.clone(),
-        event: without_token(&happening.event),
+    let received = happenings.map(|(happening, index)| {
+        Ok(Received {
+            v: FORMAT,
+            datastream: arrival.site.datastream.name.clone(),
+            request: arrival.request_id.to_owned(),
+            index,
+            received: arrival.now,
+            ecid: arrival.ecid.as_str().to_owned(),
+            login: happening.login.clone(),
+            event: without_token(&happening.event)?,
+        })
     });
     received.collect()
 }
 
 /// An event as it came, without the token: whoever reads it could use it to be somebody else.
-fn without_token(event: &Event) -> Value {
-    let mut whole: Value = serde_json::from_str(&event.text).unwrap_or_default();
+fn without_token(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
+    if !event.data.contains_key("tributary") {
+        return RawValue::from_string(event.text.clone());
+    }
+    let mut whole: Value = serde_json::from_str(&event.text)?;
     if let Some(tributary) = whole.pointer_mut("/data/tributary").and_then(Value::as_object_mut) {
         tributary.remove("token");
     }
-    whole
+    serde_json::value::to_raw_value(&whole)
 }
 
 fn identity(catalogue: &Catalogue, keyring: &Keyring, code: &NamespaceCode, value: &str) -> Option<Identity> {

@@ -8,16 +8,12 @@ use crate::handler::{Failure, Ingest};
 
 impl Ingest {
     /// Puts an event where the stream would have put it. Putting it again is the same.
-    pub(crate) async fn keep_event(&self, Untaken { event }: &Untaken) -> Result<(), Failure> {
-        let mut line = serde_json::to_vec(event)?;
-        let name = hex::encode(Sha256::digest(&line));
-        line.push(b'\n');
-        let key = format!(
-            "events/datastream={}/date={}/untaken-{name}.jsonl",
-            event.datastream,
-            day(event.received)
-        );
+    pub(crate) async fn keep_event(&self, untaken: &Untaken) -> Result<(), Failure> {
+        let Untaken { datastream, received, line } = untaken;
+        let name = hex::encode(Sha256::digest(line));
+        let key = format!("events/datastream={datastream}/date={}/untaken-{name}.jsonl", day(*received));
         let bucket = &self.store.deployment.events;
+        let line = line.as_bytes().to_vec();
         Ok(self.store.objects.write(bucket, &key, line, "application/x-ndjson").await?)
     }
 }

@@ -34,7 +34,7 @@ impl Ingest {
         let bytes = self.store.objects.read(&self.store.deployment.events, key).await?;
         let bytes = bytes.ok_or("the object is not in the bucket of events any more")?;
         let (mut events, unreadable) = read(&bytes)?;
-        events.sort_by(|one, other| (one.received, one.index).cmp(&(other.received, other.index)));
+        events.sort_by_key(|event| (event.received, event.index));
         let count = events.len();
         let mut visitors: BTreeMap<String, Vec<Received>> = BTreeMap::new();
         for event in events {
@@ -85,7 +85,8 @@ fn hear(in_force: &InForce, visitor: &mut Visitor, event: &Received) {
     if !may_collect(visitor.consent.as_ref(), datastream.consent) {
         return;
     }
-    let xdm = match event.event.get("xdm").and_then(Value::from_json) {
+    let fields: serde_json::Value = serde_json::from_str(event.event.get()).unwrap_or_default();
+    let xdm = match fields.get("xdm").and_then(Value::from_json) {
         Some(Value::Object(xdm)) => xdm,
         _ => Object::new(),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::identity::Identity;
 use crate::name::DatastreamName;
@@ -12,7 +13,7 @@ use crate::name::DatastreamName;
 pub const FORMAT: u32 = 1;
 
 /// An event as it was received: one line of JSON in the bucket of events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Received {
     /// The version of this form: [`FORMAT`].
     pub v: u32,
@@ -30,6 +31,6 @@ pub struct Received {
     /// The identities of whoever had proved to be logged in.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub login: BTreeSet<Identity>,
-    /// The event, as it came, without the token that proved the login.
-    pub event: serde_json::Value,
+    /// The event as it came, to the digit; without the token, where one proved a login.
+    pub event: Box<RawValue>,
 }

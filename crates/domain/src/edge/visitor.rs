@@ -25,10 +25,13 @@ pub const MOST_EVENTS: usize = 50;
 pub const MOST_REQUESTS: usize = 20;
 
 /// How long a visitor is remembered after the last change (the documents keep edge profiles 14 days).
-pub const VISITOR_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+const VISITOR_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What is only said again is written again when it is so old, and not before.
 pub const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long the word of a visitor on consent is remembered: as long as the cookie that says the same.
+const CONSENT_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
 
 /// The most displays that are remembered of an offer, the newest: no cap counts more.
 const MOST_DISPLAYS: usize = 100;
@@ -152,6 +155,11 @@ impl Visitor {
             && self.notified.is_empty()
             && self.consent.is_none()
             && self.login.is_none()
+    }
+
+    /// How long this is remembered after the last change.
+    pub fn kept(&self) -> SignedDuration {
+        if self.consent.is_some() { CONSENT_KEPT } else { VISITOR_KEPT }
     }
 
     /// Whether a request came before.
