@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::label::Label;
 use crate::name::SchemaName;
 use crate::namespace::NamespaceCode;
-use crate::value::{FieldPath, Value};
+use crate::value::{FieldPath, Value, can_be_stored};
 
 /// A schema: one class and its fields as a tree.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,12 +144,7 @@ impl Field {
         if !self.allowed.is_empty() && !self.allowed.contains(value) {
             return Err("one of the field's listed values is expected");
         }
-        let number = match value {
-            #[expect(clippy::cast_precision_loss, reason = "limits are doubles")]
-            Value::Integer(number) => *number as f64,
-            Value::Double(number) => *number,
-            _ => return Ok(()),
-        };
+        let Some(number) = value.as_number() else { return Ok(()) };
         let fits = self.minimum.is_none_or(|least| least <= number)
             && self.maximum.is_none_or(|greatest| number <= greatest);
         if fits { Ok(()) } else { Err("a number between the field's limits is expected") }
@@ -157,13 +152,14 @@ impl Field {
 }
 
 impl FieldType {
-    /// Whether a value is of this type.
+    /// Whether a value is of this type, and can be stored.
     pub fn fits(&self, value: &Value) -> bool {
         match (self, value) {
             (FieldType::String, Value::String(_))
             | (FieldType::Integer, Value::Integer(_))
-            | (FieldType::Double, Value::Integer(_) | Value::Double(_))
+            | (FieldType::Double, Value::Integer(_))
             | (FieldType::Boolean, Value::Boolean(_)) => true,
+            (FieldType::Double, Value::Double(number)) => can_be_stored(*number),
             (FieldType::Date, Value::String(text)) => text.parse::<jiff::civil::Date>().is_ok(),
             (FieldType::DateTime, Value::String(text)) => text.parse::<jiff::Timestamp>().is_ok(),
             (FieldType::Array(item), Value::Array(items)) => items.iter().all(|each| item.fits(each)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,15 @@ pub enum Value {
     Object(Object),
 }
 
+/// The least and the greatest magnitude of a number but zero. DynamoDB's numbers reach from 1e-130 to just below 1e126,
+/// doubles further at both ends: what it would refuse to store is a fault of the record, and not of what comes with it.
+pub const MAGNITUDES: RangeInclusive<f64> = 1e-128..=9e125;
+
+/// Whether a number can be stored.
+pub fn can_be_stored(number: f64) -> bool {
+    number == 0.0 || MAGNITUDES.contains(&number.abs())
+}
+
 impl Value {
     /// The value at a path below this one, or nothing where a step is missing or is not an object.
     pub fn at(&self, path: &FieldPath) -> Option<&Value> {
@@ -51,6 +61,16 @@ impl Value {
                 Some(Value::Array(items.iter().filter_map(Value::from_json).collect()))
             }
             serde_json::Value::Object(members) => Some(Value::Object(object_from_json(members))),
+        }
+    }
+
+    /// The number, as near as a double comes to it, if this is one.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            #[expect(clippy::cast_precision_loss, reason = "what numbers are held against are doubles")]
+            Value::Integer(whole) => Some(*whole as f64),
+            Value::Double(number) => Some(*number),
+            _ => None,
         }
     }
 

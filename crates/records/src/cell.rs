@@ -3,7 +3,7 @@
 use std::fmt;
 
 use domain::schema::{Field, FieldType};
-use domain::value::Value;
+use domain::value::{MAGNITUDES, Value, can_be_stored};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -22,11 +22,6 @@ pub(crate) struct Cell {
     minimum: Option<f64>,
     maximum: Option<f64>,
 }
-
-/// The least and the greatest magnitude of a number but zero. DynamoDB's numbers reach from 1e-130 to just below 1e126,
-/// doubles further at both ends: what it would refuse to store is a fault of the row, and not of the batch.
-const SMALLEST: f64 = 1e-128;
-const LARGEST: f64 = 9e125;
 
 /// The types that fit into a cell.
 #[derive(Debug, Clone, Copy)]
@@ -89,9 +84,10 @@ impl Cell {
             let expectation = format!("one of the {} values that the schema allows", self.allowed.len());
             return Err((Code::NotAllowed, expected(expectation, text)));
         }
-        if let Some(number) = number(&value) {
+        if let Some(number) = value.as_number() {
             if !can_be_stored(number) {
-                let expectation = format!("zero, or a magnitude from {SMALLEST:e} to {LARGEST:e}");
+                let (least, greatest) = (MAGNITUDES.start(), MAGNITUDES.end());
+                let expectation = format!("zero, or a magnitude from {least:e} to {greatest:e}");
                 return Err((Code::OutOfRange, expected(expectation, text)));
             }
             if let Some(minimum) = self.minimum.filter(|minimum| number < *minimum) {
@@ -142,22 +138,9 @@ pub(crate) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        #[expect(clippy::cast_precision_loss, reason = "bounds are doubles themselves")]
-        Value::Integer(whole) => Some(*whole as f64),
-        Value::Double(number) => Some(*number),
-        _ => None,
-    }
-}
-
-fn can_be_stored(number: f64) -> bool {
-    number == 0.0 || (SMALLEST..=LARGEST).contains(&number.abs())
-}
-
 /// Equality in which `3` is `3.0`, as in the schema's own YAML.
 fn is_same(allowed: &Value, value: &Value) -> bool {
-    allowed == value || number(allowed).is_some_and(|allowed| number(value) == Some(allowed))
+    allowed == value || allowed.as_number().is_some_and(|allowed| value.as_number() == Some(allowed))
 }
 
 /// Says what was expected, and of what was found only kind and length.
