@@ -32,8 +32,10 @@ impl ProfileChange {
             Change::Graph(Box::new(versions(old, new)?))
         } else if sk.starts_with(keys::FRAGMENT) {
             Change::Fragment(Box::new(versions(old, new)?))
-        } else if sk == keys::BATCH_MEMBERSHIPS || sk.starts_with(keys::EDGE_MEMBERSHIPS) {
+        } else if sk == keys::BATCH_MEMBERSHIPS {
             Change::Memberships(versions(old, new)?)
+        } else if sk.starts_with(keys::EDGE_MEMBERSHIPS) {
+            Change::EdgeMemberships(versions(old, new)?)
         } else {
             return Ok(None);
         };

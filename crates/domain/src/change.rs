@@ -17,6 +17,8 @@ pub enum Change {
     Fragment(Box<Versions<Fragment>>),
     /// Of its memberships.
     Memberships(Versions<Memberships>),
+    /// Of the copy of a visitor's memberships. Who copies them marks nothing.
+    EdgeMemberships(Versions<Memberships>),
 }
 
 /// What was stored before a change, and after it.
@@ -47,7 +49,7 @@ impl Change {
         }
         let mut sources = dataflow.mapping.iter().map(|mapping| &mapping.source);
         match self {
-            Change::Memberships(memberships) => {
+            Change::Memberships(memberships) | Change::EdgeMemberships(memberships) => {
                 memberships.differ(|each| each.is_realized(&dataflow.audience))
             }
             Change::Graph(graph) => {
@@ -71,7 +73,7 @@ impl Change {
             Change::Fragment(fragment) => {
                 fragment.old.is_none() && fragment.new.as_ref().is_some_and(|new| new.created_profile)
             }
-            Change::Memberships(_) => false,
+            Change::Memberships(_) | Change::EdgeMemberships(_) => false,
         }
     }
 }

@@ -7,7 +7,7 @@ use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use domain::catalogue::Catalogue;
 use domain::change::Change;
-use domain::identity::ProfileId;
+use domain::identity::{IdentityKey, ProfileId};
 use domain::name::DataflowName;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ struct Concerned<'a> {
     /// The first record that says so.
     record: usize,
     /// Dataflows for which something has changed that nobody has marked. Whoever writes memberships marks what they
-    /// change; whoever writes graphs and fragments does not.
+    /// change; whoever writes graphs and fragments, or copies memberships of the edge, does not.
     unmarked: BTreeSet<&'a DataflowName>,
 }
 
@@ -61,7 +61,14 @@ impl Dispatch {
     }
 
     async fn deal_with(&self, records: Vec<EventRecord>) -> Result<(), Failed> {
-        self.link_visitors(&records).await?;
+        // Neither keeps the other from what comes before the first failure: nobody comes back to that.
+        let linked = self.link_visitors(&records).await;
+        let marked = self.mark_profiles(records).await;
+        least([linked, marked].into_iter().filter_map(Result::err))
+    }
+
+    /// Marks what changes make lag, and wakes the dataflows.
+    async fn mark_profiles(&self, records: Vec<EventRecord>) -> Result<(), Failed> {
         let in_force = self.store.catalogue().await.map_err(|error| Failed { record: 0, error })?;
         let Some(in_force) = in_force else { return Ok(()) };
         let (profiles, unreadable) = concerned(records, &in_force.catalogue);
@@ -86,21 +93,16 @@ impl Dispatch {
             let woken = self.store.queues.wake(dataflow, Timestamp::now()).await;
             failures.extend(woken.err().map(|error| Failed { record: first, error }));
         }
-        failures.into_iter().min_by_key(|failed| failed.record).map_or(Ok(()), Err)
+        least(failures)
     }
 
     /// Has visitors linked of whom something has changed.
     async fn link_visitors(&self, records: &[EventRecord]) -> Result<(), Failed> {
-        let mut visitors = BTreeMap::new();
-        for (record, changed) in records.iter().enumerate() {
-            let change = VisitorChange::read(&changed.change.old_image, &changed.change.new_image);
-            let change = change.map_err(|error| Failed { record, error })?;
-            visitors.extend(change.map(|VisitorChange { ecid }| (ecid, record)));
-        }
+        let (visitors, unreadable) = changed_visitors(records);
         let first = visitors.values().min().copied().unwrap_or_default();
         let work: Vec<Work> = visitors.into_keys().map(|ecid| Work::Visitor { ecid }).collect();
         let sent = self.store.queues.send(Queue::Chunks, &work).await;
-        sent.map_err(|error| Failed { record: first, error })
+        least(unreadable.into_iter().chain(sent.err().map(|error| Failed { record: first, error })))
     }
 
     async fn sweep(
@@ -117,6 +119,25 @@ impl Dispatch {
             None => Ok(Swept::default()),
         }
     }
+}
+
+/// The failure of the first record that has one.
+fn least(failures: impl IntoIterator<Item = Failed>) -> Result<(), Failed> {
+    failures.into_iter().min_by_key(|failed| failed.record).map_or(Ok(()), Err)
+}
+
+/// The visitors of whom something has changed, each with the first record that says so, and the first record that
+/// cannot be read. What comes after that is left for the next time.
+fn changed_visitors(records: &[EventRecord]) -> (BTreeMap<IdentityKey, usize>, Option<Failed>) {
+    let mut visitors = BTreeMap::new();
+    for (record, changed) in records.iter().enumerate() {
+        match VisitorChange::read(&changed.change.old_image, &changed.change.new_image) {
+            Ok(Some(VisitorChange { ecid })) => _ = visitors.entry(ecid).or_insert(record),
+            Ok(None) => {}
+            Err(error) => return (visitors, Some(Failed { record, error })),
+        }
+    }
+    (visitors, None)
 }
 
 /// The profiles that dataflows of a catalogue are to look at again, and the first record that cannot be read. What comes
@@ -199,6 +220,38 @@ mod tests {
             let (profiles, failed) = concerned(records(MEMBERSHIP, &[replace]), &catalogue);
             assert!(profiles.is_empty() && failed.is_none(), "{replace:?}");
         }
+    }
+
+    #[test]
+    fn memberships_of_the_edge_are_copies_that_nobody_has_marked() {
+        let catalogue = catalogue();
+        let edge = ("M#batch", "M#edge#k1:0123456789abcdef0123456789abcdef");
+        let (profiles, failed) = concerned(records(MEMBERSHIP, &[edge]), &catalogue);
+        assert!(failed.is_none(), "{failed:?}");
+        let unmarked: Vec<_> =
+            profiles.values().flat_map(|concerned| &concerned.unmarked).map(ToString::to_string).collect();
+        assert_eq!(unmarked, ["prospects"]);
+    }
+
+    #[test]
+    fn visitors_before_an_unreadable_record_are_linked_and_each_is_known_by_the_first_that_tells_of_it() {
+        let event = |key: char, image: &str| {
+            let key = key.to_string().repeat(32);
+            format!(
+                r#"{{"Records": [{{"eventID": "1", "eventName": "INSERT", "awsRegion": "us-east-1", "dynamodb": {{
+                    "Keys": {{}}, "SequenceNumber": "1", "SizeBytes": 1, "NewImage": {{
+                        "pk": {{"S": "edge#k1:{key}"}}, "sk": {{"S": "V"}}, {image}}}}}}}]}}"#
+            )
+        };
+        let readable = r#""version": {"N": "1"}, "state": {"M": {"ecid": {"S": "1"}, "consent": {"M": {
+            "collect": {"BOOL": true}, "personalize": {"BOOL": true}, "at": {"S": "2026-11-22T12:00:00Z"}}}}}"#;
+        let unreadable = r#""version": {"N": "1"}, "state": {"M": {"ecid": {"N": "1"}}}"#;
+        let events = [('a', readable), ('b', readable), ('a', readable), ('c', unreadable), ('d', readable)];
+        let all: Vec<EventRecord> =
+            events.iter().flat_map(|(key, image)| records(&event(*key, image), &[])).collect();
+        let (visitors, failed) = changed_visitors(&all);
+        assert_eq!(visitors.values().copied().collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(failed.map(|failed| failed.record), Some(3));
     }
 
     #[test]
