@@ -1,5 +1,8 @@
 //! Events on their way into the bucket of events: through Firehose, or where that fails through a queue.
 
+use std::time::Duration;
+
+use aws_sdk_firehose::config::timeout::TimeoutConfig;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use domain::edge::received::Received;
@@ -9,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::Error;
+
+/// How long Firehose is waited for, all attempts together: a page waits for the answer meanwhile.
+const LONGEST_PUT: Duration = Duration::from_secs(2);
 
 /// The way into the bucket of events.
 #[derive(Debug, Clone)]
@@ -43,7 +49,10 @@ impl Events {
         let records = lines.iter().map(|line| record(line)).collect::<Result<Vec<_>, _>>()?;
         let all = || events.iter().zip(&lines);
         let put = self.firehose.put_record_batch().delivery_stream_name(&self.stream);
-        let untaken: Vec<(&Received, &String)> = match put.set_records(Some(records)).send().await {
+        let timeout = TimeoutConfig::builder().operation_timeout(LONGEST_PUT).build();
+        let in_time = aws_sdk_firehose::Config::builder().timeout_config(timeout);
+        let put = put.set_records(Some(records)).customize().config_override(in_time);
+        let untaken: Vec<(&Received, &String)> = match put.send().await {
             Ok(output) => {
                 let failed =
                     output.request_responses().iter().map(|response| response.error_code().is_some());
