@@ -290,15 +290,14 @@ impl Personalization {
         for name in ["decisionScopes", "surfaces"] {
             let asked = at.member(name)?.map(|list| list.texts()).transpose()?;
             for scope in asked.unwrap_or_default() {
-                if !scopes.contains(&scope) {
-                    scopes.push(scope);
+                if scopes.contains(&scope) {
+                    continue;
                 }
-            }
-            if scopes.len() > MOST_SCOPES {
-                return Err(invalid(
-                    &at.place,
-                    &format!("at most {MOST_SCOPES} `decisionScopes` and `surfaces`"),
-                ));
+                if scopes.len() == MOST_SCOPES {
+                    let expected = format!("at most {MOST_SCOPES} `decisionScopes` and `surfaces`");
+                    return Err(invalid(&at.place, &expected));
+                }
+                scopes.push(scope);
             }
         }
         Ok(Personalization { scopes, schemas: at.member("schemas")?.map(|list| list.texts()).transpose()? })
