@@ -21,8 +21,11 @@ use super::dataflow::check_field;
 /// The longest time that a page waits for Adobe Target, in milliseconds.
 const LONGEST_TIMEOUT: u16 = 2000;
 
-/// The largest body that a request may have: what a function URL accepts.
+/// The largest body that a request may have, in KiB: what a function URL accepts.
 const LARGEST_BODY: u16 = 6 * 1024;
+
+/// The most events that a request may have: what Firehose takes in one call.
+const MOST_EVENTS: u16 = 500;
 
 pub(crate) struct DatastreamForm {
     title: Option<String>,
@@ -186,11 +189,8 @@ impl DatastreamForm {
         {
             notes.note(*at, format!("`{cookie}` is no name of a cookie"), None);
         }
-        for limit in self.limits.iter().flat_map(|limits| [&limits.body_kib, &limits.events]).flatten() {
-            if limit.value == 0 || limit.value > LARGEST_BODY {
-                let message = format!("a limit of `{}` is not between 1 and {LARGEST_BODY}", limit.value);
-                notes.note(limit.at, message, None);
-            }
+        if let Some(limits) = &self.limits {
+            limits.check(notes);
         }
         let secrets = self.token.iter().map(|token| &token.secret).chain(&self.server_key);
         for At { at, .. } in secrets.filter(|secret| !super::destination::is_secret_name(&secret.value)) {
@@ -216,6 +216,7 @@ impl DatastreamForm {
                 notes.note(audience.at, message, "give it `evaluation: edge`, or take it out".to_owned());
             }
         }
+        self.check_references(scope, notes);
         for offer in &self.offers {
             scope.forms.offers.look_up(offer, notes);
             self.check_offer(offer, scope, notes);
@@ -241,6 +242,29 @@ impl DatastreamForm {
             target: self.target.as_ref().map(|target| target.compile(scope, notes)),
             limits: self.limits.as_ref().map_or_else(Limits::default, LimitsForm::compile),
         })
+    }
+
+    /// The edge audiences that this datastream's audiences refer to, and those that Adobe Target is told, are among
+    /// its own: nobody else evaluates them in time.
+    fn check_references(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let target = self.target.iter().flat_map(|target| &target.audiences);
+        let mut missing = BTreeSet::new();
+        for audience in self.audiences.iter().chain(target) {
+            for needed in scope.catalogue.with_references(&audience.value) {
+                let is_known = self.audiences.iter().any(|each| each.value == needed.name);
+                if needed.evaluation != Evaluation::Edge || is_known || !missing.insert(&needed.name) {
+                    continue;
+                }
+                let needed = &needed.name;
+                let message = if *needed == audience.value {
+                    format!("Target is told of edge audience `{needed}`, which this datastream lacks")
+                } else {
+                    let audience = &audience.value;
+                    format!("`{audience}` refers to edge audience `{needed}`, which this datastream lacks")
+                };
+                notes.note(audience.at, message, format!("add `{needed}` to `audiences`"));
+            }
+        }
     }
 
     /// An offer asks for edge audiences of the same datastream: nobody else evaluates them in time. Batch audiences
@@ -317,6 +341,19 @@ impl TargetForm {
 }
 
 impl LimitsForm {
+    fn check(&self, notes: &mut Notes<'_>) {
+        if let Some(At { value, at }) =
+            self.body_kib.as_ref().filter(|kib| !(1..=LARGEST_BODY).contains(&kib.value))
+        {
+            notes.note(*at, format!("a body of `{value}` KiB is not between 1 and {LARGEST_BODY}"), None);
+        }
+        if let Some(At { value, at }) =
+            self.events.as_ref().filter(|events| !(1..=MOST_EVENTS).contains(&events.value))
+        {
+            notes.note(*at, format!("`{value}` events are not between 1 and {MOST_EVENTS}"), None);
+        }
+    }
+
     fn compile(&self) -> Limits {
         let default = Limits::default();
         Limits {

@@ -39,6 +39,9 @@ const DOM_ACTIONS: [&str; 18] = [
 /// The longest time over which a cap counts, in hours: as long as a visitor is remembered.
 const LONGEST_CAP: u16 = 14 * 24;
 
+/// The most displays that a cap counts: as many as are remembered of a visitor.
+const MOST_TIMES: u16 = 100;
+
 pub(crate) struct OfferForm {
     title: Option<String>,
     scope: String,
@@ -53,7 +56,7 @@ pub(crate) struct OfferForm {
 }
 
 struct CapForm {
-    times: u16,
+    times: At<u16>,
     hours: At<u16>,
 }
 
@@ -172,6 +175,12 @@ impl OfferForm {
             let message = format!("a cap over `{}` hours is not between 1 and {LONGEST_CAP}", hours.value);
             notes.note(hours.at, message, None);
         }
+        if let Some(times) = self.cap.as_ref().map(|cap| &cap.times)
+            && !(1..=MOST_TIMES).contains(&times.value)
+        {
+            let message = format!("a cap of `{}` times is not between 1 and {MOST_TIMES}", times.value);
+            notes.note(times.at, message, None);
+        }
         if let Some(actions) = self.marketing_actions.as_ref().filter(|actions| actions.value.is_empty()) {
             let help = format!("name what showing it does with data, as `[{ONSITE_PERSONALIZATION}]`");
             notes.note(actions.at, "an offer without marketing actions would pass every policy", help);
@@ -204,7 +213,7 @@ impl OfferForm {
             priority: self.priority,
             starts: self.starts,
             ends: self.ends.as_ref().map(|ends| ends.value),
-            cap: self.cap.as_ref().map(|cap| Cap { times: cap.times, hours: cap.hours.value }),
+            cap: self.cap.as_ref().map(|cap| Cap { times: cap.times.value, hours: cap.hours.value }),
             marketing_actions: actions,
             items: self.items.value.iter().map(|ItemForm(item)| item.clone()).collect(),
             // Judged once the whole catalogue is known.
