@@ -353,3 +353,36 @@ fn a_problem_has_a_form_for_tools() {
     let problems = problems(&[(DATASET, "schema: customer", "schema: custmer")]);
     insta::assert_json_snapshot!(problems.err());
 }
+
+#[test]
+fn datastreams_and_offers() {
+    const SITE: &str = "edge/datastreams/site.yaml";
+    const HEAD: &str = "organisation: 5F0C@AdobeOrg\norigins: [https://www.shop.example]\n";
+    const TARGET: &str = "target: {client_code: shop, scopes: [hero], audiences: [second]}\n";
+    const AUDIENCES: [Change; 3] = [
+        ("audiences/first.yaml", "", "title: One\nevaluation: edge\nexpression: hasFinancialAdvisor = false\n"),
+        ("audiences/second.yaml", "", "title: Two\nevaluation: edge\nexpression: inSegment(\"first\")\n"),
+        ("audiences/third.yaml", "", "title: Three\nevaluation: edge\nexpression: inSegment(\"second\")\n"),
+    ];
+    let with_site = |rest: &str| {
+        let site: &'static str = format!("{HEAD}{rest}").leak();
+        AUDIENCES.into_iter().chain([(SITE, "", site)]).collect::<Vec<Change>>()
+    };
+    let cap: &[Change] = &[(
+        "edge/offers/coupon.yaml",
+        "",
+        "scope: hero\ncap: {times: 101, hours: 24}\nitems:\n  - default: true\n",
+    )];
+    check(
+        "edge",
+        &[
+            ("no events", &with_site("limits: {events: 0}\n")),
+            ("more than can be kept", &with_site("limits: {events: 501, body_kib: 6145}\n")),
+            ("audiences that the datastream's refer to", &with_site("audiences: [third]\n")),
+            ("audiences that Target is told", &with_site(TARGET)),
+            ("a cap above what is remembered", cap),
+        ],
+    );
+    assert!(problems(&with_site(&format!("{TARGET}audiences: [first, second, third]\n"))).is_ok());
+    assert!(problems(&with_site("limits: {events: 500, body_kib: 6144}\n")).is_ok());
+}
