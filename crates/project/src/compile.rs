@@ -177,4 +177,18 @@ fn judge(catalogue: &mut Catalogue, today: Date) {
             offer.refusals = refusals;
         }
     }
+    let judged: Vec<_> = catalogue
+        .datastreams
+        .values()
+        .map(|datastream| {
+            let told = datastream.target.iter().flat_map(|target| &target.audiences);
+            let refusals = governance::check_disclosure(catalogue, &datastream.name, told, today);
+            (datastream.name.clone(), refusals)
+        })
+        .collect();
+    for (name, refusals) in judged {
+        if let Some(datastream) = catalogue.datastreams.get_mut(&name) {
+            datastream.refusals = refusals;
+        }
+    }
 }

@@ -74,10 +74,12 @@ struct Shown<'a> {
     refusals: &'a [Refusal],
 }
 
-/// Why dataflows and offers of a catalogue are blocked.
+/// Why dataflows and offers of a catalogue are blocked, and its datastreams tell Adobe Target less than they name.
 pub(crate) fn refusals(catalogue: &Catalogue) -> impl Iterator<Item = &Refusal> {
     let dataflows = catalogue.dataflows.values().flat_map(|dataflow| refusals_of(&dataflow.state));
-    dataflows.chain(catalogue.offers.values().flat_map(|offer| &offer.refusals))
+    let offers = catalogue.offers.values().flat_map(|offer| &offer.refusals);
+    let datastreams = catalogue.datastreams.values().flat_map(|datastream| &datastream.refusals);
+    dataflows.chain(offers).chain(datastreams)
 }
 
 fn refusals_of(state: &State) -> &[Refusal] {

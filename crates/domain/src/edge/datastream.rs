@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::edge::consent::DefaultConsent;
 use crate::name::{AudienceName, DatastreamName, OfferName};
 use crate::namespace::NamespaceCode;
+use crate::refusal::Refusal;
 use crate::value::FieldPath;
 
 /// A datastream.
@@ -47,6 +48,9 @@ pub struct Datastream {
     pub target: Option<TargetRule>,
     /// What a request may hold.
     pub limits: Limits,
+    /// Why Adobe Target is not told of some audiences, as judged when the catalogue was compiled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refusal>,
 }
 
 /// How a page proves who is logged in: a JSON Web Token in the event's `data.tributary.token`.

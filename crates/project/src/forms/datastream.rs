@@ -241,6 +241,8 @@ impl DatastreamForm {
             browser_audiences: self.browser_audiences,
             target: self.target.as_ref().map(|target| target.compile(scope, notes)),
             limits: self.limits.as_ref().map_or_else(Limits::default, LimitsForm::compile),
+            // Judged once the whole catalogue is known.
+            refusals: Vec::new(),
         })
     }
 
