@@ -6,24 +6,35 @@ use domain::audience::{Audience, DefinitionHash, Evaluation};
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
 use domain::edge::datastream::Datastream;
+use domain::edge::signal::Signal;
 use domain::edge::visitor::{StoredVisitor, Visitor};
 use domain::membership::{Finding, Memberships};
-use domain::name::{AudienceName, DatasetName};
+use domain::merge::AttributeMerge;
+use domain::name::{AudienceName, DatasetName, MergePolicyName};
 use domain::profile::{day_number, is_kept, is_under_contract};
-use domain::value::{self, FieldPath, Object};
+use domain::schema::{self, Field, FieldType};
+use domain::value::{self, FieldPath, Object, Value};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use pql::{Context, Event, Predicate};
 
 use crate::compiled::{NoPredicate, Unions, check, in_order};
 
+/// What a merge policy makes of signals where there are none.
+static NO_ATTRIBUTES: Object = Object::new();
+
+/// The longest text that is remembered of an event, in characters.
+const LONGEST_TEXT: usize = 1024;
+
 /// The edge audiences of a datastream, each after those that it refers to.
 #[derive(Debug, Clone)]
 pub struct EdgeAudiences {
     sequence: u64,
     compiled: Vec<Compiled>,
+    /// What each of the merge policies that they name makes of signals.
+    merges: BTreeMap<MergePolicyName, AttributeMerge>,
     /// The fields of events that any of them reads.
-    event_reads: BTreeSet<FieldPath>,
+    event_reads: BTreeMap<FieldPath, Field>,
     /// The audiences that other datastreams evaluate: what they decided of a visitor who comes to both stands.
     elsewhere: BTreeSet<AudienceName>,
     /// The datasets of signals that no ended contract bars on the day of compiling.
@@ -33,9 +44,13 @@ pub struct EdgeAudiences {
 #[derive(Debug, Clone)]
 struct Compiled {
     name: AudienceName,
+    merge_policy: MergePolicyName,
     definition: DefinitionHash,
     predicate: Predicate,
 }
+
+/// A visitor's attributes as each merge policy has them.
+type Views<'a> = BTreeMap<&'a MergePolicyName, Object>;
 
 impl EdgeAudiences {
     /// Compiles those of a datastream's audiences that are evaluated at the edge, for a day: a contract that has ended
@@ -55,18 +70,29 @@ impl EdgeAudiences {
         let mut audiences = EdgeAudiences {
             sequence,
             compiled: Vec::with_capacity(datastream.audiences.len()),
-            event_reads: BTreeSet::new(),
+            merges: BTreeMap::new(),
+            event_reads: BTreeMap::new(),
             elsewhere: elsewhere(catalogue, datastream),
             datasets: datasets.map(|dataset| (dataset.name.clone(), dataset.clone())).collect(),
         };
         let is_wanted = |audience: &Audience| {
             audience.evaluation == Evaluation::Edge && datastream.audiences.contains(&audience.name)
         };
+        let schemas = unions.schemas();
+        let events = schemas.events;
         for audience in in_order(catalogue)?.into_iter().filter(|audience| is_wanted(audience)) {
-            let checked = check(audience, &unions.schemas())?;
-            audiences.event_reads.extend(checked.event_reads().iter().cloned());
+            let checked = check(audience, &schemas)?;
+            let policy = &audience.merge_policy;
+            let merge_policy = catalogue
+                .merge_policies
+                .get(policy)
+                .ok_or_else(|| NoPredicate::of(audience, format!("there is no merge policy `{policy}`")))?;
+            audiences.merges.insert(policy.clone(), merge_policy.attributes.clone());
+            let field = |path: &FieldPath| Some((path.clone(), schema::field(events, path)?.clone()));
+            audiences.event_reads.extend(checked.event_reads().iter().filter_map(field));
             audiences.compiled.push(Compiled {
                 name: audience.name.clone(),
+                merge_policy: policy.clone(),
                 definition: audience.definition.clone(),
                 predicate: checked.compile(),
             });
@@ -75,24 +101,29 @@ impl EdgeAudiences {
     }
 
     /// What of an event these audiences look back at; nothing, where none of them asks for such an event. Only this is
-    /// remembered.
+    /// remembered, and of it what fits the schema: a page may send anything.
     pub fn worth_remembering(
         &self,
         fields: &Object,
         at: Timestamp,
         stored: &StoredVisitor,
     ) -> Option<Object> {
-        let attributes = self.attributes(&stored.visitor, at);
+        let views = self.views(&stored.visitor, at);
         let event = Event { at, fields };
         let nobody = |_: &str| false;
-        let context = Context { attributes: &attributes, events: &[], audiences: &nobody, now: at };
-        if !self.compiled.iter().any(|audience| audience.predicate.wants(&context, &event)) {
+        let is_wanted = |audience: &Compiled| {
+            let attributes = views.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES);
+            let context = Context { attributes, events: &[], audiences: &nobody, now: at };
+            audience.predicate.wants(&context, &event)
+        };
+        if !self.compiled.iter().any(is_wanted) {
             return None;
         }
         let mut kept = Object::new();
-        for path in &self.event_reads {
-            if let Some(found) = value::at(fields, path) {
-                value::insert(&mut kept, path, found.clone());
+        for (path, field) in &self.event_reads {
+            let found = value::at(fields, path).filter(|found| field.check(found).is_ok());
+            if let Some(found) = found.and_then(|found| described(&field.kind, found)) {
+                value::insert(&mut kept, path, found);
             }
         }
         Some(kept)
@@ -112,14 +143,39 @@ impl EdgeAudiences {
 
     /// What partners' scripts said of a visitor, as far as it may be used.
     pub fn attributes(&self, visitor: &Visitor, now: Timestamp) -> Object {
-        visitor.attributes(|dataset, signal| {
-            self.datasets.get(dataset).is_some_and(|dataset| is_kept(dataset, day_number(signal.at), now))
-        })
+        visitor.attributes(|dataset, signal| self.may_be_used(dataset, signal, now))
+    }
+
+    fn may_be_used(&self, dataset: &DatasetName, signal: &Signal, now: Timestamp) -> bool {
+        self.datasets.get(dataset).is_some_and(|dataset| is_kept(dataset, day_number(signal.at), now))
+    }
+
+    fn views(&self, visitor: &Visitor, now: Timestamp) -> Views<'_> {
+        self.merges.iter().map(|(name, merge)| (name, self.merged(visitor, merge, now))).collect()
+    }
+
+    /// What partners' scripts said of a visitor, merged: an audience sees no dataset that its policy does not merge,
+    /// since governance has not judged it on that.
+    fn merged(&self, visitor: &Visitor, merge: &AttributeMerge, now: Timestamp) -> Object {
+        let order = match merge {
+            AttributeMerge::TimestampOrdered => return self.attributes(visitor, now),
+            AttributeMerge::DatasetPrecedence(order) => order,
+        };
+        let mut attributes = Object::new();
+        // What is put in last stands.
+        for dataset in order.iter().rev() {
+            let said =
+                visitor.attributes(|each, signal| each == dataset && self.may_be_used(each, signal, now));
+            for (path, value) in value::leaves(&said) {
+                value::insert(&mut attributes, &path, value.clone());
+            }
+        }
+        attributes
     }
 
     fn find(&self, stored: &StoredVisitor, now: Timestamp) -> BTreeMap<AudienceName, Finding> {
         let visitor = &stored.visitor;
-        let attributes = self.attributes(visitor, now);
+        let views = self.views(visitor, now);
         let events: Vec<Event<'_>> =
             visitor.events.iter().map(|event| Event { at: event.at, fields: &event.fields }).collect();
         // What happens at this very instant lies before the instant of evaluation.
@@ -130,13 +186,36 @@ impl EdgeAudiences {
                 findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
                     || stored.link.audiences.iter().any(|name| name.as_str() == id)
             };
-            let context =
-                Context { attributes: &attributes, events: &events, audiences: &is_member, now: after };
+            let attributes = views.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES);
+            let context = Context { attributes, events: &events, audiences: &is_member, now: after };
             let member = audience.predicate.evaluate(&context);
             findings
                 .insert(audience.name.clone(), Finding { member, definition: audience.definition.clone() });
         }
         findings
+    }
+}
+
+/// As much of a value as its type describes, so that its depth is the schema's; nothing, where a text is too long.
+fn described(kind: &FieldType, value: &Value) -> Option<Value> {
+    match (kind, value) {
+        (FieldType::Object(fields), Value::Object(members)) => {
+            let known = members.iter().filter_map(|(name, each)| Some((name, &fields.get(name)?.kind, each)));
+            let described =
+                known.filter_map(|(name, kind, each)| Some((name.clone(), described(kind, each)?)));
+            Some(Value::Object(described.collect()))
+        }
+        (FieldType::Map(kind), Value::Object(members)) => {
+            let described = members.iter().map(|(key, each)| {
+                Some((key.clone(), described(kind, each)?)).filter(|_| key.chars().count() <= LONGEST_TEXT)
+            });
+            Some(Value::Object(described.collect::<Option<_>>()?))
+        }
+        (FieldType::Array(kind), Value::Array(items)) => {
+            Some(Value::Array(items.iter().map(|each| described(kind, each)).collect::<Option<_>>()?))
+        }
+        (_, Value::String(text)) if text.chars().count() > LONGEST_TEXT => None,
+        _ => Some(value.clone()),
     }
 }
 
@@ -154,8 +233,8 @@ fn elsewhere(catalogue: &Catalogue, datastream: &Datastream) -> BTreeSet<Audienc
 mod tests {
     use std::path::Path;
 
-    use domain::edge::signal::Signal;
     use domain::edge::visitor::RecentEvent;
+    use domain::merge::MergePolicy;
     use project::{Fault, Plugins, Project};
 
     use super::*;
@@ -254,5 +333,77 @@ mod tests {
         );
         let purchase = r#"{"eventType": "commerce.purchases", "commerce": {"purchases": {"value": 1}}}"#;
         assert_eq!(kept(purchase), Some(object(PURCHASE)));
+    }
+
+    #[test]
+    fn an_audience_sees_only_the_datasets_that_its_merge_policy_merges() {
+        let mut catalogue = catalogue();
+        let dataset = |name: &str| name.parse::<DatasetName>().unwrap();
+        for (order, expected) in [
+            (vec![dataset("crm")], &[][..]),
+            (vec![dataset("crm"), dataset("northlight_onsite")], &["recent_movers"]),
+        ] {
+            let name: MergePolicyName = "named_only".parse().unwrap();
+            let attributes = AttributeMerge::DatasetPrecedence(order.clone());
+            let policy = MergePolicy { name: name.clone(), default: false, attributes };
+            catalogue.merge_policies.insert(name.clone(), policy);
+            let movers = catalogue.audiences.get_mut(&"recent_movers".parse().unwrap()).unwrap();
+            movers.merge_policy = name;
+            let audiences = audiences(&catalogue, "2026-11-22");
+            assert_eq!(members(&audiences, &visitor(MOVER, &[]), NOW), expected, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_datasets_the_one_named_first_stands_however_old() {
+        let catalogue = catalogue();
+        let mut audiences = audiences(&catalogue, "2026-11-22");
+        let [first, second] = ["northlight_onsite", "other"].map(|name| name.parse::<DatasetName>().unwrap());
+        audiences.datasets.insert(second.clone(), audiences.datasets[&first].clone());
+        let mut stored = visitor(r#"{"plan": "gold"}"#, &[]);
+        let newer = "2026-11-22T13:00:00Z".parse().unwrap();
+        let signal = Signal { attributes: object(r#"{"plan": "basic", "age": 3}"#), at: newer };
+        stored.visitor.signals.insert(second.clone(), signal);
+        let by_rank = |order: &[&DatasetName]| {
+            AttributeMerge::DatasetPrecedence(order.iter().map(|name| (*name).clone()).collect())
+        };
+        for (merge, expected) in [
+            (AttributeMerge::TimestampOrdered, r#"{"plan": "basic", "age": 3}"#),
+            (by_rank(&[&first, &second]), r#"{"plan": "gold", "age": 3}"#),
+            (by_rank(&[&second, &first]), r#"{"plan": "basic", "age": 3}"#),
+            (by_rank(&[&first]), r#"{"plan": "gold"}"#),
+        ] {
+            let merged = audiences.merged(&stored.visitor, &merge, newer);
+            assert_eq!(merged, object(expected), "{merge:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_the_schema_is_not_remembered() {
+        let catalogue = catalogue();
+        let audiences = audiences(&catalogue, "2026-11-22");
+        let long = "x".repeat(LONGEST_TEXT + 1);
+        let kinds = [
+            (r#""string""#, format!("\"{}\"", &long[1..]), true),
+            (r#""string""#, format!("\"{long}\""), false),
+            (r#""string""#, r#"{"a": {"b": 1}}"#.to_owned(), false),
+            (r#""double""#, "1e200".to_owned(), false),
+            (r#""double""#, "1e100".to_owned(), true),
+            (r#"{"array": "string"}"#, format!("[\"{long}\"]"), false),
+            (r#"{"map": "string"}"#, format!("{{\"{long}\": \"a\"}}"), false),
+        ];
+        let looked_at: FieldPath = "looked_at".parse().unwrap();
+        for (kind, sent, is_kept) in kinds {
+            let mut audiences = audiences.clone();
+            audiences.event_reads.insert(looked_at.clone(), Field::of(serde_json::from_str(kind).unwrap()));
+            let mut event = object(PURCHASE);
+            event.insert("looked_at".to_owned(), serde_json::from_str(&sent).unwrap());
+            let kept = audiences.worth_remembering(&event, NOW.parse().unwrap(), &StoredVisitor::default());
+            assert_eq!(kept.unwrap().contains_key("looked_at"), is_kept, "{kind} {:.20}", sent);
+        }
+        let fields = r#"{"object": {"name": {"type": "string"}}}"#;
+        let sent = serde_json::from_str(r#"{"name": "a", "unknown": {"deep": [1]}}"#).unwrap();
+        let kept = described(&serde_json::from_str(fields).unwrap(), &sent);
+        assert_eq!(kept, Some(serde_json::from_str(r#"{"name": "a"}"#).unwrap()));
     }
 }
