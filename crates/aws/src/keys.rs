@@ -11,6 +11,8 @@ pub(crate) const BATCH_MEMBERSHIPS: &str = "M#batch";
 pub(crate) const EDGE_MEMBERSHIPS: &str = "M#edge#";
 pub(crate) const VISITOR: &str = "V";
 pub(crate) const DAY: &str = "day#";
+/// Into how many items the count of a day is split.
+pub(crate) const DAY_SHARDS: u8 = 16;
 pub(crate) const LINK: &str = "L";
 pub(crate) const FRAGMENT: &str = "F#";
 pub(crate) const DELIVERY: &str = "D#";
@@ -76,9 +78,9 @@ pub(crate) fn offer(name: &OfferName) -> String {
     format!("offer#{name}")
 }
 
-/// What was reported of an offer on a day.
-pub(crate) fn day(day: Date) -> String {
-    format!("{DAY}{day}")
+/// What was reported of an offer on a day, by some of its visitors.
+pub(crate) fn day(day: Date, shard: u8) -> String {
+    format!("{DAY}{day}#{shard}")
 }
 
 pub(crate) fn dataflow(name: &DataflowName) -> String {

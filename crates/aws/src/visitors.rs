@@ -78,13 +78,18 @@ impl Visitors {
         read: u64,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let gone = now.saturating_add(visitor.kept()).map_err(|error| Error::of("date a visitor", error))?;
+        let gone = visitor.kept().map(|kept| now.saturating_add(kept)).transpose();
+        let gone = gone.map_err(|error| Error::of("date a visitor", error))?;
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(keys::visitor(ecid), keys::VISITOR)))
-            .update_expression("SET #state = :state, #version = :next, #ttl = :gone, #v = :format")
+            .update_expression(if gone.is_some() {
+                "SET #state = :state, #version = :next, #ttl = :gone, #v = :format"
+            } else {
+                "SET #state = :state, #version = :next, #v = :format REMOVE #ttl"
+            })
             .condition_expression(if read == 0 {
                 "attribute_not_exists(#version)"
             } else {
@@ -96,9 +101,12 @@ impl Visitors {
             .expression_attribute_names("#v", "v")
             .expression_attribute_values(":state", attribute(visitor)?)
             .expression_attribute_values(":next", AttributeValue::N(read.saturating_add(1).to_string()))
-            .expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()))
             .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(gone) = gone {
+            update =
+                update.expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()));
+        }
         if read != 0 {
             update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
         }
@@ -118,8 +126,8 @@ impl Visitors {
         }
     }
 
-    /// Writes the part of linking on condition of its version, and counts what pages have reported of offers since the
-    /// last time, in one transaction: so it counts once. Says whether it was written.
+    /// Writes the part of linking on condition of its version and of the edge's that was linked, and counts what pages
+    /// have reported of offers since the last time, in one transaction: so it counts once. Says whether it was written.
     ///
     /// # Errors
     /// Where the tables cannot be written.
@@ -132,9 +140,9 @@ impl Visitors {
         day: Date,
     ) -> Result<bool, Error> {
         let condition = if read == 0 {
-            "attribute_exists(pk) AND attribute_not_exists(#link)"
+            "#version = :seen AND attribute_not_exists(#link)"
         } else {
-            "#link.#version = :read"
+            "#version = :seen AND #link.#version = :read"
         };
         let mut update = Update::builder()
             .table_name(&self.table)
@@ -142,31 +150,26 @@ impl Visitors {
             .update_expression("SET #link = :link")
             .condition_expression(condition)
             .expression_attribute_names("#link", "link")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":seen", AttributeValue::N(link.seen.to_string()))
             .expression_attribute_values(":link", attribute(link)?);
         if read != 0 {
-            update = update
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":read", AttributeValue::N(read.to_string()));
+            update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
         }
         let mut writes = vec![transact(update.build())?];
         for (offer, notified) in reported {
-            writes.push(transact(self.count(offer, notified, day).build())?);
+            writes.push(transact(self.count(ecid, offer, notified, day).build())?);
         }
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(TransactWriteItemsError::is_transaction_canceled_exception) =>
-            {
-                Ok(false)
-            }
+            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
             Err(error) => Err(Error::of("link a visitor", error)),
         }
     }
 
     fn count(
         &self,
+        ecid: &IdentityKey,
         offer: &OfferName,
         notified: &Notified,
         day: Date,
@@ -174,7 +177,7 @@ impl Visitors {
         let number = |count: u64| AttributeValue::N(count.to_string());
         Update::builder()
             .table_name(&self.ledger)
-            .set_key(Some(key(keys::offer(offer), keys::day(day))))
+            .set_key(Some(key(keys::offer(offer), keys::day(day, shard(ecid)))))
             .update_expression("ADD #displayed :displayed, #interacted :interacted SET #v = :format")
             .expression_attribute_names("#displayed", "displayed")
             .expression_attribute_names("#interacted", "interacted")
@@ -188,6 +191,18 @@ impl Visitors {
     pub fn take_units(&self) -> Units {
         self.meter.take()
     }
+}
+
+/// Whether a transaction was given up because somebody else wrote one of its items: it is decided anew.
+fn is_lost_race(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
+    let mut reasons = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    reasons.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+}
+
+/// The shard of a day's count that a visitor's reports go to: one item for everybody would be written one at a time.
+fn shard(ecid: &IdentityKey) -> u8 {
+    ecid.as_str().bytes().fold(0_u8, u8::wrapping_add) % keys::DAY_SHARDS
 }
 
 fn transact(update: Result<Update, aws_sdk_dynamodb::error::BuildError>) -> Result<TransactWriteItem, Error> {

@@ -13,7 +13,7 @@ use crate::delivery::Delivery;
 use crate::fragment::{Fragment, FragmentKey, OrderToken};
 use crate::graph::Graph;
 use crate::identity::{Identity, IdentityKey, ProfileId};
-use crate::membership::{MembershipStatus, Memberships};
+use crate::membership::Memberships;
 use crate::merge::{AttributeMerge, MergePolicy};
 use crate::name::{AudienceName, DataflowName, DatasetName};
 use crate::namespace::NamespaceCode;
@@ -78,14 +78,10 @@ impl Profile {
         all.try_fold(false, |is_in, each| Some(is_in | each.is_realized_by(audience, definition)?))
     }
 
-    /// Whether one of the profile's visitors is in an edge audience.
-    pub fn is_in_at_edge(&self, audience: &str) -> bool {
-        let of = |memberships: &Memberships| {
-            memberships.audiences.iter().any(|(name, membership)| {
-                name.as_str() == audience && membership.status == MembershipStatus::Realized
-            })
-        };
-        self.edge_memberships.values().any(of)
+    /// Whether one of the profile's visitors is in an edge audience as a definition decided it.
+    pub fn is_in_at_edge(&self, audience: &AudienceName, definition: &DefinitionHash) -> bool {
+        let mut all = self.edge_memberships.values();
+        all.any(|memberships| memberships.is_realized_by(audience, definition) == Some(true))
     }
 
     /// The merged view of the profile.

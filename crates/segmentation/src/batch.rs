@@ -63,7 +63,7 @@ impl<'a> Audiences<'a> {
                 views.entry(&policy.name).or_insert_with(|| profile.merged(self.catalogue, policy, now));
             let is_member = |id: &str| {
                 findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
-                    || profile.is_in_at_edge(id)
+                    || self.is_in_at_edge(profile, id)
             };
             let context =
                 Context { attributes: &view.attributes, events: &[], audiences: &is_member, now: started };
@@ -72,6 +72,15 @@ impl<'a> Audiences<'a> {
             findings.insert(audience.name.clone(), finding);
         }
         findings
+    }
+}
+
+impl Audiences<'_> {
+    /// Whether a profile's visitors are in an edge audience, as it is defined now.
+    fn is_in_at_edge(&self, profile: &Profile, audience: &str) -> bool {
+        let audience =
+            audience.parse().ok().and_then(|name: AudienceName| self.catalogue.audiences.get(&name));
+        audience.is_some_and(|audience| profile.is_in_at_edge(&audience.name, &audience.definition))
     }
 }
 

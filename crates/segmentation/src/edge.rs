@@ -35,6 +35,8 @@ pub struct EdgeAudiences {
     merges: BTreeMap<MergePolicyName, AttributeMerge>,
     /// The fields of events that any of them reads.
     event_reads: BTreeMap<FieldPath, Field>,
+    /// The definitions in force of the audiences that the schedule evaluates.
+    definitions: BTreeMap<AudienceName, DefinitionHash>,
     /// The audiences that other datastreams evaluate: what they decided of a visitor who comes to both stands.
     elsewhere: BTreeSet<AudienceName>,
     /// The datasets of signals that no ended contract bars on the day of compiling.
@@ -72,6 +74,7 @@ impl EdgeAudiences {
             compiled: Vec::with_capacity(datastream.audiences.len()),
             merges: BTreeMap::new(),
             event_reads: BTreeMap::new(),
+            definitions: definitions(catalogue),
             elsewhere: elsewhere(catalogue, datastream),
             datasets: datasets.map(|dataset| (dataset.name.clone(), dataset.clone())).collect(),
         };
@@ -141,6 +144,13 @@ impl EdgeAudiences {
         known.after(&findings, self.sequence, now)
     }
 
+    /// Whether the profile that a visitor is linked to is in an audience, as it is defined now.
+    fn is_in_by_profile(&self, stored: &StoredVisitor, audience: &str) -> bool {
+        let definition =
+            audience.parse().ok().and_then(|name: AudienceName| self.definitions.get_key_value(&name));
+        definition.is_some_and(|(name, definition)| stored.is_in_by_profile(name, definition))
+    }
+
     /// What partners' scripts said of a visitor, as far as it may be used.
     pub fn attributes(&self, visitor: &Visitor, now: Timestamp) -> Object {
         visitor.attributes(|dataset, signal| self.may_be_used(dataset, signal, now))
@@ -184,7 +194,7 @@ impl EdgeAudiences {
         for audience in &self.compiled {
             let is_member = |id: &str| {
                 findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
-                    || stored.link.audiences.iter().any(|name| name.as_str() == id)
+                    || self.is_in_by_profile(stored, id)
             };
             let attributes = views.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES);
             let context = Context { attributes, events: &events, audiences: &is_member, now: after };
@@ -217,6 +227,11 @@ fn described(kind: &FieldType, value: &Value) -> Option<Value> {
         (_, Value::String(text)) if text.chars().count() > LONGEST_TEXT => None,
         _ => Some(value.clone()),
     }
+}
+
+fn definitions(catalogue: &Catalogue) -> BTreeMap<AudienceName, DefinitionHash> {
+    let scheduled = catalogue.audiences.values().filter(|audience| audience.evaluation == Evaluation::Batch);
+    scheduled.map(|audience| (audience.name.clone(), audience.definition.clone())).collect()
 }
 
 /// The audiences of other datastreams that a datastream does not evaluate itself.

@@ -374,6 +374,7 @@ fn received(arrival: &Arrival<'_>) -> Result<Vec<Received>, serde_json::Error> {
             datastream: arrival.site.datastream.name.clone(),
             request: arrival.request_id.to_owned(),
             index,
+            at: happening.at,
             received: arrival.now,
             ecid: arrival.ecid.as_str().to_owned(),
             login: happening.login.clone(),

@@ -10,7 +10,7 @@ use domain::edge::consent::{Consent, DefaultConsent, may_collect, may_personaliz
 use domain::edge::decide::{Situation, choose};
 use domain::edge::offer::Offer;
 use domain::edge::signal;
-use domain::edge::visitor::{CONFIRMED_AFTER, Login, RecentEvent, StoredVisitor, Visitor};
+use domain::edge::visitor::{CONFIRMED_AFTER, RecentEvent, StoredVisitor, Visitor};
 use domain::identity::Identity;
 use domain::name::{AudienceName, OfferName};
 use domain::value::{self, FieldPath, Object};
@@ -131,6 +131,7 @@ impl Visit {
             visitor.note_request(arrival.request_id);
             visitor.seen = Some(now);
             visitor.datastream = Some(arrival.site.datastream.name.clone());
+            visitor.datastreams.insert(arrival.site.datastream.name.clone());
             arrival.ecid.as_str().clone_into(&mut visitor.ecid);
         }
     }
@@ -147,16 +148,13 @@ impl Visit {
         }
         for (dataset, source) in arrival.catalogue.signals(&arrival.site.datastream.name) {
             let Some(schema) = arrival.catalogue.schemas.get(&dataset.schema) else { continue };
-            let reading = signal::read(source, schema, fields);
+            let reading = signal::read(&arrival.catalogue.namespaces, source, schema, fields);
             self.unusable.extend(reading.unusable);
             if !reading.attributes.is_empty() {
                 visitor.hear(&dataset.name, reading.attributes, *at);
             }
         }
-        let is_new = |known: &Login| known.identities != *login;
-        if !login.is_empty() && visitor.login.as_ref().is_none_or(is_new) {
-            visitor.login = Some(Login { identities: login.clone(), at: *at });
-        }
+        visitor.log_in(&arrival.site.datastream.name, login, *at);
         if let Some(fields) = arrival.site.audiences.worth_remembering(fields, *at, &self.after) {
             self.after.visitor.remember(RecentEvent { at: *at, fields }, arrival.now);
         }
@@ -185,7 +183,7 @@ impl Visit {
         decided: &Decided,
     ) -> Option<Handle> {
         let asked = event.personalization.as_ref()?;
-        let is_member = |audience: &AudienceName| self.after.is_in(audience);
+        let is_member = |audience: &AudienceName| arrival.is_in(&self.after, audience);
         let none: BTreeSet<OfferName> = BTreeSet::new();
         let situation = Situation {
             visitor: &self.after.visitor,
@@ -217,7 +215,9 @@ impl Visit {
             session: arrival.session,
             page: page("/webPageDetails/URL").unwrap_or_default(),
             referrer: page("/webReferrer/URL").filter(|referrer| !referrer.is_empty()),
-            memberships: is_in.map(|audience| (audience.as_str(), self.after.is_in(audience))).collect(),
+            memberships: is_in
+                .map(|audience| (audience.as_str(), arrival.is_in(&self.after, audience)))
+                .collect(),
         };
         Question::of(rule, asked, &subject)
     }
@@ -230,7 +230,7 @@ impl Visit {
         {
             return None;
         }
-        let is_in = tellable.iter().filter(|audience| self.after.is_in(audience));
+        let is_in = tellable.iter().filter(|audience| arrival.is_in(&self.after, audience));
         let known = audiences.attributes(&self.after.visitor, arrival.now);
         let mut told = Object::new();
         for field in fields {
@@ -243,6 +243,12 @@ impl Visit {
 }
 
 impl Arrival<'_> {
+    /// Whether a visitor is in an audience, as it is defined now.
+    fn is_in(&self, stored: &StoredVisitor, audience: &AudienceName) -> bool {
+        let audience = self.catalogue.audiences.get(audience);
+        audience.is_some_and(|audience| stored.is_in(&audience.name, &audience.definition))
+    }
+
     /// What the visitor has said of consent, this request included.
     fn consent_after(&self, visitor: &Visitor) -> Option<Consent> {
         let mut said = visitor.consent.clone().or_else(|| self.consent_of_cookie());
@@ -277,7 +283,11 @@ impl Arrival<'_> {
         let is_known =
             said.as_ref().is_some_and(|said| (said.collect, said.personalize) == (collect, personalize));
         if is_known || (stated.collect, stated.personalize) == (None, None) {
-            return said;
+            // Said again, it holds as of the later time: what was said in between does not undo it.
+            return said.map(|said| Consent {
+                at: if stated.time.is_some() { said.at.max(at) } else { said.at },
+                ..said
+            });
         }
         let consent = Consent { collect, personalize, at };
         Some(match said {

@@ -7,7 +7,7 @@ use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
 use domain::edge::visitor::{StoredVisitor, Visitor};
 use domain::identity::IdentityKey;
-use domain::membership::MembershipStatus;
+use domain::membership::{MembershipStatus, Memberships};
 use domain::name::{AudienceName, DataflowName, DatastreamName};
 use domain::namespace::ECID;
 use domain::profile::{Profile, day};
@@ -165,13 +165,11 @@ impl Pass<'_> {
     async fn visitor(&self, ecid: IdentityKey, mut stored: StoredVisitor) -> Result<(), Failure> {
         let Store { visitors, .. } = self.store;
         for _ in 0..ATTEMPTS {
-            let after =
-                match stored.visitor.datastream.as_ref().and_then(|name| self.edge_audiences.get(name)) {
-                    Some(audiences) => audiences.evaluate(&stored, self.now),
-                    // Whoever was in an audience of a datastream that is gone has left it.
-                    None => stored.visitor.memberships.after(&BTreeMap::new(), self.sequence, self.now),
-                };
-            let Some(memberships) = after else { return Ok(()) };
+            // What a newer catalogue has decided stands.
+            if stored.visitor.memberships.sequence > self.sequence {
+                return Ok(());
+            }
+            let Some(memberships) = self.visitor_memberships(&stored) else { return Ok(()) };
             let visitor = Visitor { memberships, ..stored.visitor };
             if visitors.put(&ecid, &visitor, stored.version, self.now).await? {
                 return Ok(());
@@ -180,6 +178,23 @@ impl Pass<'_> {
             stored = visitors.get(&ecid).await?;
         }
         Ok(())
+    }
+
+    /// A visitor's memberships as the audiences of every datastream that knows the visitor decide them now; nothing, where
+    /// none has changed. Whoever was in an audience of a datastream that is gone has left it.
+    fn visitor_memberships(&self, stored: &StoredVisitor) -> Option<Memberships> {
+        let mut after = stored.clone();
+        let visited = stored.visitor.datastreams.iter().filter_map(|name| self.edge_audiences.get(name));
+        let mut visited = visited.peekable();
+        if visited.peek().is_none() {
+            return stored.visitor.memberships.after(&BTreeMap::new(), self.sequence, self.now);
+        }
+        for audiences in visited {
+            if let Some(memberships) = audiences.evaluate(&after, self.now) {
+                after.visitor.memberships = memberships;
+            }
+        }
+        (after != *stored).then_some(after.visitor.memberships)
     }
 
     /// The profile with its memberships as they are now, written if they have changed.

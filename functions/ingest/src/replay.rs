@@ -10,11 +10,12 @@ use aws::InForce;
 use domain::edge::consent::may_collect;
 use domain::edge::received::{FORMAT, Received};
 use domain::edge::signal;
-use domain::edge::visitor::{Login, Visitor};
+use domain::edge::visitor::Visitor;
 use domain::identity::IdentityKey;
 use domain::namespace::ECID;
 use domain::value::{Object, Value};
 use flate2::bufread::MultiGzDecoder;
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tracing::{info, warn};
 
@@ -22,6 +23,9 @@ use crate::handler::{Failure, Ingest};
 
 /// How often a visitor is tried again who comes by at the same moment.
 const ATTEMPTS: u32 = 5;
+
+/// How many visitors are heard at a time.
+const AT_ONCE: usize = 16;
 
 /// What gzip files begin with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -34,15 +38,22 @@ impl Ingest {
         let bytes = self.store.objects.read(&self.store.deployment.events, key).await?;
         let bytes = bytes.ok_or("the object is not in the bucket of events any more")?;
         let (mut events, unreadable) = read(&bytes)?;
-        events.sort_by_key(|event| (event.received, event.index));
+        events.sort_by_key(|event| (event.at, event.received, event.index));
         let count = events.len();
         let mut visitors: BTreeMap<String, Vec<Received>> = BTreeMap::new();
         for event in events {
             visitors.entry(event.ecid.clone()).or_default().push(event);
         }
         let heard = visitors.len();
-        for (ecid, events) in visitors {
-            self.hear(&in_force, &ecid, &events).await?;
+        let failed: Vec<Failure> = stream::iter(visitors)
+            .map(|(ecid, events)| self.hear(&in_force, ecid, events))
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|outcome| async { outcome.err() })
+            .collect()
+            .await;
+        // Each costs itself alone: all the others have been heard.
+        if let Some(first) = failed.first() {
+            return Err(format!("{} of {heard} visitors were not heard again: {first}", failed.len()).into());
         }
         if unreadable > 0 {
             warn!(
@@ -56,15 +67,15 @@ impl Ingest {
     }
 
     /// Has a visitor say again what their events said.
-    async fn hear(&self, in_force: &InForce, ecid: &str, events: &[Received]) -> Result<(), Failure> {
+    async fn hear(&self, in_force: &InForce, ecid: String, events: Vec<Received>) -> Result<(), Failure> {
         let namespace = ECID.parse().ok().and_then(|code| in_force.catalogue.namespace(&code));
         let namespace = namespace.ok_or("the catalogue has no namespace `ECID`")?;
-        let key: IdentityKey = self.keyring().await?.identity(namespace, ecid)?.key;
+        let key: IdentityKey = self.keyring().await?.identity(namespace, &ecid)?.key;
         for _ in 0..ATTEMPTS {
             let stored = self.store.visitors.get(&key).await?;
             let mut visitor = stored.visitor.clone();
-            ecid.clone_into(&mut visitor.ecid);
-            for event in events {
+            visitor.ecid.clone_from(&ecid);
+            for event in &events {
                 hear(in_force, &mut visitor, event);
             }
             if visitor.is_blank() || visitor == stored.visitor {
@@ -82,7 +93,9 @@ impl Ingest {
 fn hear(in_force: &InForce, visitor: &mut Visitor, event: &Received) {
     let catalogue = &in_force.catalogue;
     let Some(datastream) = catalogue.datastreams.get(&event.datastream) else { return };
-    if !may_collect(visitor.consent.as_ref(), datastream.consent) {
+    // What came before the visitor's last word on consent may have been withdrawn by it, and stays forgotten.
+    let is_withdrawn = visitor.consent.as_ref().is_some_and(|consent| event.received < consent.at);
+    if is_withdrawn || !may_collect(visitor.consent.as_ref(), datastream.consent) {
         return;
     }
     let fields: serde_json::Value = serde_json::from_str(event.event.get()).unwrap_or_default();
@@ -92,15 +105,13 @@ fn hear(in_force: &InForce, visitor: &mut Visitor, event: &Received) {
     };
     for (dataset, source) in catalogue.signals(&datastream.name) {
         let Some(schema) = catalogue.schemas.get(&dataset.schema) else { continue };
-        let reading = signal::read(source, schema, &xdm);
+        let reading = signal::read(&catalogue.namespaces, source, schema, &xdm);
         if !reading.attributes.is_empty() {
-            visitor.hear(&dataset.name, reading.attributes, event.received);
+            visitor.hear(&dataset.name, reading.attributes, event.at);
         }
     }
-    let is_newer = visitor.login.as_ref().is_none_or(|known| known.at < event.received);
-    if !event.login.is_empty() && is_newer {
-        visitor.login = Some(Login { identities: event.login.clone(), at: event.received });
-    }
+    visitor.log_in(&datastream.name, &event.login, event.at);
+    visitor.datastreams.insert(datastream.name.clone());
     visitor.datastream.get_or_insert_with(|| datastream.name.clone());
     visitor.seen = visitor.seen.max(Some(event.received));
 }
@@ -131,7 +142,7 @@ mod tests {
 
     #[test]
     fn plain_and_compressed_objects_are_read_and_other_lines_counted() {
-        let event = r#"{"v":1,"datastream":"shop","request":"r","index":0,"received":"2026-11-22T12:00:00Z","ecid":"1","event":{}}"#;
+        let event = r#"{"v":1,"datastream":"shop","request":"r","index":0,"at":"2026-11-22T12:00:00Z","received":"2026-11-22T12:00:00Z","ecid":"1","event":{}}"#;
         let lines = format!("{event}\n\n{{\"v\":2}}\nnothing\n{event}\n");
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(lines.as_bytes()).unwrap();

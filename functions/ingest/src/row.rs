@@ -20,6 +20,12 @@ use crate::quarantine::code;
 /// How many fragments one partner ID may refer to.
 pub const MOST_REFERENCES: u16 = 100;
 
+/// How many of these may come from browsers, which can claim any ID: a partner's files find room all the same.
+const MOST_CLAIMED_REFERENCES: u16 = 50;
+
+/// How often an identity may be taken off the profile that was born with it, and be born again.
+const MOST_EPOCHS: u32 = 1_000;
+
 /// How often a record is tried again when somebody else writes at the same moment.
 const MOST_RACES: u32 = 10;
 
@@ -108,15 +114,28 @@ impl<'a> Applier<'a> {
     /// Creates the profile of a record whose identities nobody has.
     async fn create(&self, record: &Record) -> Result<Try, Error> {
         let first = record.identities().min_by_key(|identity| self.intake.rank(identity));
-        let profile = self.keyring.profile_id(&first.unwrap_or(&record.primary).key, 0);
+        let first = &first.unwrap_or(&record.primary).key;
         let graph = match Graph::born(record, &self.dataset.name) {
             Ok(graph) => graph,
             Err(error) => return Ok(Try::Settled(too_many(&error))),
         };
-        if !self.store.profiles.put_graph(&profile, &graph, None).await? {
-            // It was born before: by an attempt that died, or by a row that shares the first identity.
-            return self.write(record, &profile, &[&record.primary]).await;
-        }
+        let mut epoch = 0;
+        let profile = loop {
+            let profile = self.keyring.profile_id(first, epoch);
+            if self.store.profiles.put_graph(&profile, &graph, None).await? {
+                break profile;
+            }
+            let stands = self.store.profiles.graph(&profile).await?;
+            if stands.is_some_and(|stands| stands.identities.contains_key(first)) {
+                // It was born before: by an attempt that died, or by a row that shares the first identity.
+                return self.write(record, &profile, &[&record.primary]).await;
+            }
+            // The profile that was born with this identity has lost it, and may be somebody else's by now.
+            epoch += 1;
+            if epoch > MOST_EPOCHS {
+                return Err(Error::plain("an identity has changed hands too often to be born again"));
+            }
+        };
         if let Some(refused) = self.claim(record.identities().collect(), &profile, &graph).await? {
             return Ok(refused);
         }
@@ -243,13 +262,14 @@ impl<'a> Applier<'a> {
     ) -> Result<Try, Error> {
         let key = self.key(record);
         let reference = Reference { profile: profile.clone(), fragment: key.clone() };
+        let most = if self.dataset.events().is_some() { MOST_CLAIMED_REFERENCES } else { MOST_REFERENCES };
         let empty = BTreeSet::new();
         let held = stored.map_or(&empty, |stored| &stored.partner_ids);
         for partner_id in fragment.partner_ids.difference(held) {
-            let count = self.store.identities.count_references(&partner_id.key, MOST_REFERENCES).await?;
-            if count >= MOST_REFERENCES && !self.refers(&partner_id.key, &reference).await? {
+            let count = self.store.identities.count_references(&partner_id.key, most).await?;
+            if count >= most && !self.refers(&partner_id.key, &reference).await? {
                 let reason = format!(
-                    "{MOST_REFERENCES} records hold this partner ID of namespace `{}` already",
+                    "{most} records hold this partner ID of namespace `{}` already",
                     partner_id.namespace
                 );
                 return Ok(Try::Settled(Outcome::SetAside(code::TOO_MANY_REFERENCES, reason)));

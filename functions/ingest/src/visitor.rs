@@ -6,18 +6,18 @@
 //! everything in its place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws::{InForce, Reference, Store};
+use domain::audience::DefinitionHash;
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
-use domain::edge::consent::may_collect;
-use domain::edge::datastream::Datastream;
 use domain::edge::visitor::{Notified, StoredVisitor, Visitor, VisitorLink};
 use domain::fragment::{OrderToken, Record};
 use domain::graph::Graph;
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
-use domain::membership::Memberships;
+use domain::membership::{MembershipStatus, Memberships};
 use domain::name::{AudienceName, DatasetName, OfferName};
 use domain::namespace::ECID;
 use domain::profile::day;
@@ -29,21 +29,26 @@ use tracing::{info, warn};
 use crate::handler::{Failure, Ingest};
 use crate::row::{Applier, Outcome};
 
+/// How often a visitor is linked anew where somebody writes at the same moment.
+const MOST_RACES: u32 = 10;
+
 impl Ingest {
     /// Links what is stored of a visitor now.
     pub(crate) async fn link_visitor(&self, ecid: &IdentityKey) -> Result<(), Failure> {
         let in_force =
             self.store.catalogue().await?.ok_or("no catalogue is in force: apply a project first")?;
-        let stored = self.store.visitors.get(ecid).await?;
-        let linking = Linking {
-            store: &self.store,
-            in_force: &in_force,
-            keyring: self.keyring().await?,
-            ecid,
-            stored: &stored,
-            now: Timestamp::now(),
-        };
-        linking.run().await
+        let keyring = self.keyring().await?;
+        for race in 0..MOST_RACES {
+            let stored = &self.store.visitors.get(ecid).await?;
+            let now = Timestamp::now();
+            let linking = Linking { store: &self.store, in_force: &in_force, keyring, ecid, stored, now };
+            if linking.run().await? {
+                return Ok(());
+            }
+            // What was copied may be out of date by now: whoever was faster gets ahead first.
+            tokio::time::sleep(Duration::from_millis(u64::from(race) * 20)).await;
+        }
+        Err("a visitor changed too often while being linked: it is tried again later".into())
     }
 }
 
@@ -65,15 +70,17 @@ struct Part<'a> {
 }
 
 impl Linking<'_> {
-    async fn run(&self) -> Result<(), Failure> {
-        let Store { identities, visitors, .. } = self.store;
+    /// Copies the visitor as it was read, and notes that. Says whether it was still so when that was noted: only then do
+    /// the copies stand for what the visitor is.
+    async fn run(&self) -> Result<bool, Failure> {
+        let Store { identities, visitors, profiles, .. } = self.store;
         let linked = identities.link(self.ecid).await?;
         if self.stored.version == 0 {
             // The visitor was forgotten after some weeks without a visit, and is in no edge audience any more.
             if let Some(profile) = linked {
-                self.store.profiles.copy_edge_memberships(&profile, self.ecid, None).await?;
+                profiles.copy_edge_memberships(&profile, self.ecid, None).await?;
             }
-            return Ok(());
+            return Ok(true);
         }
         let parts = self.parts()?;
         for holder in self.former_holders(linked, &parts).await? {
@@ -83,22 +90,26 @@ impl Linking<'_> {
             self.apply(part).await?;
         }
         let profile = if parts.is_empty() { None } else { identities.link(self.ecid).await? };
-        let mut audiences = BTreeSet::new();
+        let mut audiences = BTreeMap::new();
         if let Some(profile) = &profile {
-            self.store.profiles.copy_edge_memberships(profile, self.ecid, self.memberships()).await?;
+            profiles.copy_edge_memberships(profile, self.ecid, self.memberships()).await?;
             audiences = self.audiences_of(profile).await?;
         }
         let link = &self.stored.link;
-        let (counted, reported) = count(&self.stored.visitor.notified, &link.counted);
-        let next = VisitorLink { version: link.version.saturating_add(1), profile, audiences, counted };
-        if (VisitorLink { version: link.version, ..next.clone() }) == *link {
-            return Ok(());
+        let next = VisitorLink {
+            version: link.version.saturating_add(1),
+            seen: self.stored.version,
+            login: self.visitor().login_keys(),
+            profile,
+            audiences,
+            counted: self.visitor().notified.clone(),
+        };
+        let reported = unreported(&self.visitor().notified, &link.counted);
+        let is_linked = visitors.link(self.ecid, &next, link.version, &reported, day(self.now)).await?;
+        if is_linked {
+            info!(profile = next.profile.is_some(), offers = reported.len(), "A visitor was linked.");
         }
-        if !visitors.link(self.ecid, &next, link.version, &reported, day(self.now)).await? {
-            return Err("somebody else linked the visitor at the same moment".into());
-        }
-        info!(profile = next.profile.is_some(), offers = reported.len(), "A visitor was linked.");
-        Ok(())
+        Ok(is_linked)
     }
 
     fn catalogue(&self) -> &Catalogue {
@@ -109,46 +120,53 @@ impl Linking<'_> {
         &self.stored.visitor
     }
 
-    /// The datastream of the last visit, if the visitor allows anything to be kept.
-    fn datastream(&self) -> Option<&Datastream> {
-        let name = self.visitor().datastream.as_ref()?;
-        let datastream = self.catalogue().datastreams.get(name)?;
-        may_collect(self.visitor().consent.as_ref(), datastream.consent).then_some(datastream)
+    /// Whether the visitor allows anything to be kept. What is stored was allowed when it came: only a refusal matters.
+    fn allows(&self) -> bool {
+        self.visitor().consent.as_ref().is_none_or(|consent| consent.collect)
     }
 
     /// The memberships to copy; none where there are none, or the visitor does not allow it.
     fn memberships(&self) -> Option<&Memberships> {
         let memberships = &self.visitor().memberships;
-        (!memberships.audiences.is_empty() && self.datastream().is_some()).then_some(memberships)
+        (!memberships.audiences.is_empty() && self.allows()).then_some(memberships)
     }
 
     /// The records that the visitor comes to: what partners' scripts said, and where somebody logged in or is in an
-    /// audience, that the visitor has been here.
+    /// audience, that the visitor has been here. One that cannot be made costs itself alone.
     fn parts(&self) -> Result<Vec<Part<'_>>, Failure> {
-        let Some(datastream) = self.datastream() else { return Ok(Vec::new()) };
         let mut parts = Vec::new();
-        for (dataset, _) in self.catalogue().signals(&datastream.name) {
-            if let Some(signal) = self.visitor().signals.get(&dataset.name) {
-                let token = self.token(signal.at);
-                parts.push(self.part(dataset, signal.attributes.clone(), token)?);
-            }
-        }
-        let login = self.visitor().login.as_ref();
-        let here =
-            login.map(|login| login.at).or(self.visitor().seen.filter(|_| self.memberships().is_some()));
-        let events = self.catalogue().datasets.values().find(|dataset| {
-            let of_events = dataset.events().filter(|events| events.fields.is_empty());
-            of_events.is_some_and(|events| events.datastream == datastream.name)
-        });
-        if let (Some(at), Some(dataset)) = (here, events)
-            // Signals alone name the visitor already.
-            && (login.is_some() || parts.is_empty())
-        {
-            parts.push(self.part(dataset, Object::new(), self.token(at))?);
+        if !self.allows() {
+            return Ok(parts);
         }
         // Whose the visitor is, is said by the login: its record goes first.
-        parts.reverse();
+        parts.extend(self.presence()?);
+        for (name, signal) in &self.visitor().signals {
+            let dataset = self.catalogue().datasets.get(name).filter(|dataset| dataset.events().is_some());
+            let Some(dataset) = dataset else { continue };
+            match self.part(dataset, signal.attributes.clone(), self.token(signal.at)) {
+                Ok(part) => parts.push(part),
+                Err(error) => warn!(dataset = %name, %error, "What a visitor left is of no use."),
+            }
+        }
         Ok(parts)
+    }
+
+    /// The record that the visitor has been here, where a login or a membership needs a place, and no signal has one.
+    fn presence(&self) -> Result<Option<Part<'_>>, Failure> {
+        let visitor = self.visitor();
+        let (datastream, at) = match &visitor.login {
+            Some(login) => (Some(&login.datastream), Some(login.at)),
+            None if !visitor.signals.is_empty() => (None, None),
+            None => (visitor.datastream.as_ref(), visitor.seen.filter(|_| self.memberships().is_some())),
+        };
+        let events = self.catalogue().datasets.values().find(|dataset| {
+            let of_events = dataset.events().filter(|events| events.fields.is_empty());
+            of_events.is_some_and(|events| Some(&events.datastream) == datastream)
+        });
+        match (events, at) {
+            (Some(dataset), Some(at)) => self.part(dataset, Object::new(), self.token(at)).map(Some),
+            _ => Ok(None),
+        }
     }
 
     fn token(&self, at: Timestamp) -> OrderToken {
@@ -239,7 +257,7 @@ impl Linking<'_> {
     }
 
     /// Takes the visitor off a profile: memberships first, so that what was delivered because of them is withdrawn,
-    /// then what scripts said, then the ECID itself. In the graph it stands longest: what a crash leaves is found by it.
+    /// then what scripts said, then the ECID itself. Its link goes last: what a crash leaves is found by it.
     async fn detach(&self, profile: &ProfileId) -> Result<(), Failure> {
         let Store { profiles, identities, .. } = self.store;
         profiles.copy_edge_memberships(profile, self.ecid, None).await?;
@@ -258,8 +276,8 @@ impl Linking<'_> {
                 }
             }
         }
-        identities.release(self.ecid, profile).await?;
-        self.drop_from_graph(profile, graph.clone()).await
+        self.drop_from_graph(profile, graph.clone()).await?;
+        Ok(identities.release(self.ecid, profile).await?)
     }
 
     async fn drop_from_graph(&self, profile: &ProfileId, graph: Graph) -> Result<(), Failure> {
@@ -280,7 +298,7 @@ impl Linking<'_> {
 
     /// Whether a dataset holds what datastreams say: a file's record of an ECID stays where it is.
     fn is_of_datastream(&self, dataset: &DatasetName) -> bool {
-        self.catalogue().datasets.get(dataset).is_none_or(|dataset| dataset.events().is_some())
+        self.catalogue().datasets.get(dataset).is_some_and(|dataset| dataset.events().is_some())
     }
 
     async fn apply(&self, part: &Part<'_>) -> Result<(), Failure> {
@@ -296,31 +314,34 @@ impl Linking<'_> {
         Ok(())
     }
 
-    /// The audiences of the schedule that the visitor's profile is in.
-    async fn audiences_of(&self, profile: &ProfileId) -> Result<BTreeSet<AudienceName>, Failure> {
-        let memberships = self.store.profiles.memberships(profile).await?;
-        let audiences = memberships.audiences.keys().filter(|name| memberships.is_realized(name));
-        Ok(audiences.cloned().collect())
+    /// The audiences of the schedule that the visitor's profile is in, each as a definition decided it.
+    async fn audiences_of(
+        &self,
+        profile: &ProfileId,
+    ) -> Result<BTreeMap<AudienceName, DefinitionHash>, Failure> {
+        let memberships = self.store.profiles.memberships(profile).await?.audiences;
+        let realized =
+            memberships.into_iter().filter(|(_, membership)| membership.status == MembershipStatus::Realized);
+        Ok(realized.map(|(name, membership)| (name, membership.definition)).collect())
     }
 }
 
-/// What is counted from now on, and what of it is new.
-fn count(
+/// What pages have reported and nobody has counted. A visitor who withdrew consent, and gave it again, begins anew.
+fn unreported(
     notified: &BTreeMap<OfferName, Notified>,
     counted: &BTreeMap<OfferName, Notified>,
-) -> (BTreeMap<OfferName, Notified>, BTreeMap<OfferName, Notified>) {
-    let mut total = counted.clone();
+) -> BTreeMap<OfferName, Notified> {
     let mut new = BTreeMap::new();
     for (offer, now) in notified {
         let before = counted.get(offer).copied().unwrap_or_default();
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
         let difference = Notified {
-            displayed: now.displayed.saturating_sub(before.displayed),
-            interacted: now.interacted.saturating_sub(before.interacted),
+            displayed: since(now.displayed, before.displayed),
+            interacted: since(now.interacted, before.interacted),
         };
         if difference != Notified::default() {
             new.insert(offer.clone(), difference);
         }
-        total.insert(offer.clone(), *now);
     }
-    (total, new)
+    new
 }

@@ -75,6 +75,7 @@ impl Local {
             ),
             ("destinations/facebook", r#"{"access_token": "stand-in-token"}"#),
             ("edge/shop-login", LOGIN_KEY),
+            ("edge/shop-server", "an invented key of the shop's own servers, of forty bytes or more"),
         ] {
             let name = format!("{name}/{secret}");
             secrets.create_secret().name(name).secret_string(text).send().await.expect("a secret is made");

@@ -42,7 +42,7 @@ async fn the_first_page_view_is_personal(open: &mut Open) {
     assert_eq!(identity.domain, ".shop.test", "the page's own, whoever set it");
 
     let stored = open.stored(&first.ecid()).await;
-    assert!(stored.is_in(&"recent_movers".parse().unwrap()), "{stored:?}");
+    assert!(stored.visitor.memberships.is_realized(&"recent_movers".parse().unwrap()), "{stored:?}");
 
     // The partner has lost sight of the visitor, but the edge has not.
     let forgotten = open.home_as("mover", "nobody");

@@ -11,7 +11,10 @@ async fn an_offer_that_is_refused_shows_its_fallback_until_it_is_not() {
 
     let seen = open.home("mover");
     let stored = open.stored(&seen.ecid()).await;
-    assert!(stored.is_in(&"big_renovators".parse().unwrap()), "segmentation is allowed: {stored:?}");
+    assert!(
+        stored.visitor.memberships.is_realized(&"big_renovators".parse().unwrap()),
+        "segmentation is allowed: {stored:?}"
+    );
     assert!(seen.texts[FALLBACK].is_some(), "showing is not: {:?}", seen.calls);
 
     // A contract that allows no personalisation at all takes the coupon back as well.

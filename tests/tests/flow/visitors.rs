@@ -178,3 +178,74 @@ async fn what_is_not_for_the_datastream_is_refused_and_leaves_nothing() {
     let page = shop.flow.local.store.profiles.scan(0, 1, None, 100).await.unwrap();
     assert!(page.visitors.is_empty() && page.profiles.is_empty());
 }
+
+#[tokio::test]
+async fn whoever_comes_back_after_withdrawing_is_not_born_into_the_profile_of_whoever_was_logged_in() {
+    let shop = Shop::open().await;
+    let mut browser = Browser::default();
+    // The profile that the ECID is born with becomes A's.
+    browser.view(&shop, mover()).await;
+    shop.settle(&browser).await;
+    browser.log_in(&shop, "A-1").await;
+    shop.settle(&browser).await;
+    let a = shop.profile("CRMID", "A-1").await.unwrap();
+    for general in ["out", "in"] {
+        let said =
+            json!({"consent": [{"standard": "Adobe", "version": "1.0", "value": {"general": general}}]});
+        browser.send(&shop, "privacy/set-consent", &format!("consent-{general}"), said).await;
+        shop.settle(&browser).await;
+    }
+    assert_eq!(namespaces(&shop.profile("CRMID", "A-1").await.unwrap()), ["CRMID:A-1"]);
+    browser.view(&shop, mover()).await;
+    shop.settle(&browser).await;
+    let stranger = shop.profile("ECID", &browser.ecid()).await.unwrap();
+    assert_ne!(stranger.id, a.id);
+    let a = shop.profile("CRMID", "A-1").await.unwrap();
+    assert!(a.edge_memberships.is_empty() && namespaces(&a) == ["CRMID:A-1"]);
+}
+
+#[tokio::test]
+async fn a_bad_value_from_a_page_costs_itself_alone() {
+    let shop = Shop::open().await;
+    let mut browser = Browser::default();
+    let nonsense = json!({"_northlight": {
+        "partner_id": "", "likely_recent_mover": 1e-200, "match_confidence": 0.9, "renovation_budget": "none"
+    }});
+    let token = json!({"tributary": {"token": token("A-1")}});
+    assert!(browser.tell(&shop, nonsense, token).await.status.is_success());
+    shop.settle(&browser).await;
+    let a = shop.profile("CRMID", "A-1").await.unwrap();
+    assert_eq!(namespaces(&a), ["CRMID:A-1".to_owned(), format!("ECID:{}", browser.ecid())]);
+}
+
+#[tokio::test]
+async fn events_that_are_heard_again_reach_a_field_that_is_mapped_only_now() {
+    let shop = Shop::open().await;
+    let dataset = shop.flow.local.project.path().join("datasets/northlight_onsite.yaml");
+    let mapped = std::fs::read_to_string(&dataset).unwrap();
+    let line = "    _northlight.renovation_budget: northlight.renovationBudget\n";
+    std::fs::write(&dataset, mapped.replace(line, "")).unwrap();
+    shop.flow.local.apply().await;
+    let mut browser = Browser::default();
+    browser.view(&shop, mover()).await;
+    shop.settle(&browser).await;
+    std::fs::write(&dataset, mapped).unwrap();
+    shop.flow.local.apply().await;
+
+    let store = &shop.flow.local.store;
+    let objects = store.objects.list(&store.deployment.events, "events/").await.unwrap();
+    assert!(!objects.is_empty(), "the event is kept");
+    for _ in 0..2 {
+        for key in &objects {
+            let work = [aws::Work::Replay { key: key.clone() }];
+            store.queues.send(aws::Queue::Chunks, &work).await.unwrap();
+        }
+        shop.settle(&browser).await;
+    }
+    let stored = store.visitors.get(&shop.key(&browser.ecid())).await.unwrap();
+    let budget = serde_json::to_value(&stored.visitor.signals).unwrap();
+    assert_eq!(budget["northlight_onsite"]["attributes"]["northlight"]["renovationBudget"], "high");
+    let whole = store.objects.read(&store.deployment.events, &objects[0]).await.unwrap().unwrap();
+    let whole = String::from_utf8(whole).unwrap();
+    assert!(whole.contains("likely_recent_mover") && whole.contains(&browser.ecid()), "{whole}");
+}

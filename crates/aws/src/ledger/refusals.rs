@@ -1,5 +1,7 @@
 //! Refusals, kept; what a dataflow's vendor knows of it, and what pages report of offers.
 
+use std::collections::BTreeMap;
+
 use domain::edge::visitor::Notified;
 use domain::name::{DataflowName, OfferName};
 use domain::refusal::Refusal;
@@ -70,15 +72,17 @@ impl Ledger {
     /// # Errors
     /// Where the ledger cannot be read.
     pub async fn offer_days(&self, offer: &OfferName) -> Result<Vec<(Date, Notified)>, Error> {
-        let items = self.list_items(&keys::offer(offer), keys::DAY).await?;
-        items
-            .into_iter()
-            .map(|item| {
-                let day = text(&item, "sk").and_then(|sk| sk.strip_prefix(keys::DAY)).unwrap_or_default();
-                let day = day.parse().map_err(|error| Error::of("read the day of a count", error))?;
-                Ok((day, decode(item)?))
-            })
-            .collect()
+        let mut days: BTreeMap<Date, Notified> = BTreeMap::new();
+        for item in self.list_items(&keys::offer(offer), keys::DAY).await? {
+            let part = text(&item, "sk").and_then(|sk| sk.strip_prefix(keys::DAY)).unwrap_or_default();
+            let day = part.split('#').next().unwrap_or_default().parse();
+            let day = day.map_err(|error| Error::of("read the day of a count", error))?;
+            let Notified { displayed, interacted } = decode(item)?;
+            let sum = days.entry(day).or_default();
+            sum.displayed = sum.displayed.saturating_add(displayed);
+            sum.interacted = sum.interacted.saturating_add(interacted);
+        }
+        Ok(days.into_iter().collect())
     }
 
     /// The vendor's id of a dataflow's audience, where it was ensured before.

@@ -24,6 +24,8 @@ pub struct Received {
     pub request: String,
     /// Which of the request's events it is, from 0.
     pub index: u32,
+    /// When it happened, as far as it is believed.
+    pub at: Timestamp,
     /// When it came.
     pub received: Timestamp,
     /// The visitor's ECID.

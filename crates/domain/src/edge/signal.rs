@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::DatastreamSource;
-use crate::schema::Schema;
+use crate::namespace::Namespace;
+use crate::schema::{Field, Schema};
 use crate::value::{self, FieldPath, Object, Value};
 
 /// The newest word of a partner's script on a visitor.
@@ -30,13 +31,14 @@ pub struct Reading {
     pub unusable: BTreeMap<FieldPath, &'static str>,
 }
 
-/// Reads what an event's `xdm` holds for a dataset of a datastream.
-pub fn read(source: &DatastreamSource, schema: &Schema, xdm: &Object) -> Reading {
+/// Reads what an event's `xdm` holds for a dataset of a datastream. What no identity of its namespace can be is not used.
+pub fn read(namespaces: &[Namespace], source: &DatastreamSource, schema: &Schema, xdm: &Object) -> Reading {
     let mut reading = Reading::default();
     for (from, to) in &source.fields {
         let Some(value) = value::at(xdm, from) else { continue };
         let Some(field) = schema.field(to) else { continue };
-        match field.check(value) {
+        let checked = field.check(value).and_then(|()| check_identity(namespaces, field, value));
+        match checked {
             Ok(()) => value::insert(&mut reading.attributes, to, value.clone()),
             Err(reason) => {
                 reading.unusable.insert(from.clone(), reason);
@@ -44,6 +46,14 @@ pub fn read(source: &DatastreamSource, schema: &Schema, xdm: &Object) -> Reading
         }
     }
     reading
+}
+
+fn check_identity(namespaces: &[Namespace], field: &Field, value: &Value) -> Result<(), &'static str> {
+    let Some(identity) = &field.identity else { return Ok(()) };
+    let namespace = namespaces.iter().find(|namespace| namespace.code == identity.namespace);
+    let fits =
+        namespace.is_some_and(|namespace| namespace.normalise(value.as_str().unwrap_or_default()).is_ok());
+    if fits { Ok(()) } else { Err("an identity of the field's namespace is expected") }
 }
 
 impl Signal {
@@ -64,12 +74,14 @@ impl Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Class, Field, FieldType};
+    use crate::schema::{Class, FieldType, IdentityDescriptor};
 
     fn schema() -> Schema {
+        let identity = IdentityDescriptor { namespace: "ECID".parse().unwrap(), primary: false };
         let fields = BTreeMap::from([
             ("mover".to_owned(), Field::of(FieldType::Boolean)),
             ("confidence".to_owned(), Field { maximum: Some(1.0), ..Field::of(FieldType::Double) }),
+            ("id".to_owned(), Field { identity: Some(identity), ..Field::of(FieldType::String) }),
         ]);
         Schema { name: "signals".parse().unwrap(), title: String::new(), class: Class::Profile, fields }
     }
@@ -85,14 +97,17 @@ mod tests {
             fields: BTreeMap::from([
                 ("_partner.mover".parse().unwrap(), "mover".parse().unwrap()),
                 ("_partner.confidence".parse().unwrap(), "confidence".parse().unwrap()),
+                ("_partner.id".parse().unwrap(), "id".parse().unwrap()),
             ]),
         };
-        let xdm = object(r#"{"_partner": {"mover": true, "confidence": 7, "other": 1}, "eventType": "x"}"#);
-        let reading = read(&source, &schema(), &xdm);
+        let xdm = object(
+            r#"{"_partner": {"mover": true, "confidence": 7, "id": "", "other": 1}, "eventType": "x"}"#,
+        );
+        let reading = read(&Namespace::standard(), &source, &schema(), &xdm);
         assert_eq!(reading.attributes, object(r#"{"mover": true}"#));
         assert_eq!(
             reading.unusable.keys().map(FieldPath::as_str).collect::<Vec<_>>(),
-            ["_partner.confidence"]
+            ["_partner.confidence", "_partner.id"]
         );
     }
 

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audience::DefinitionHash;
 use crate::edge::consent::Consent;
 use crate::edge::signal::Signal;
-use crate::identity::{Identity, ProfileId};
+use crate::identity::{Identity, IdentityKey, ProfileId};
 use crate::membership::Memberships;
 use crate::name::{AudienceName, DatasetName, DatastreamName, OfferName};
 use crate::value::Object;
@@ -20,6 +21,9 @@ pub const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The most events that are remembered of a visitor, the newest.
 pub const MOST_EVENTS: usize = 50;
+
+/// The most bytes that remembered events take, written as JSON.
+const LARGEST_EVENTS: usize = 64 * 1024;
 
 /// The most requests whose repetition is noticed, the newest.
 pub const MOST_REQUESTS: usize = 20;
@@ -45,6 +49,9 @@ pub struct Visitor {
     /// The datastream of the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datastream: Option<DatastreamName>,
+    /// Every datastream that has changed it: their audiences look at the visitor.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub datastreams: BTreeSet<DatastreamName>,
     /// When the last change was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
@@ -104,6 +111,8 @@ pub enum Notification {
 /// Who logged in, as a signed token proved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
+    /// The datastream that was told.
+    pub datastream: DatastreamName,
     /// The identities that the token named.
     pub identities: BTreeSet<Identity>,
     /// When.
@@ -119,10 +128,16 @@ pub struct VisitorLink {
     /// The profile that holds what the visitor left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileId>,
-    /// The audiences that the profile was in when it was linked, besides the edge's own: what offers and edge
-    /// audiences may refer to.
+    /// The version of the edge's part that was linked.
+    #[serde(default)]
+    pub seen: u64,
+    /// The keys of the login that it was linked for: of another one's audiences nothing may be shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub audiences: BTreeSet<AudienceName>,
+    pub login: BTreeSet<IdentityKey>,
+    /// The audiences that the profile was in when it was linked, besides the edge's own, each as a definition decided
+    /// it: what offers and edge audiences may refer to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub audiences: BTreeMap<AudienceName, DefinitionHash>,
     /// What of the notifications is counted already.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<OfferName, Notified>,
@@ -140,9 +155,16 @@ pub struct StoredVisitor {
 }
 
 impl StoredVisitor {
-    /// Whether the visitor is in an audience: of the edge, or of the profile that the visitor is linked to.
-    pub fn is_in(&self, audience: &AudienceName) -> bool {
-        self.visitor.memberships.is_realized(audience) || self.link.audiences.contains(audience)
+    /// Whether the visitor is in an audience as a definition decided it: of the edge, or of the profile that the visitor
+    /// is linked to. While somebody else's login is not linked yet, nothing of the former person's profile counts.
+    pub fn is_in(&self, audience: &AudienceName, definition: &DefinitionHash) -> bool {
+        self.visitor.memberships.is_realized_by(audience, definition) == Some(true)
+            || self.is_in_by_profile(audience, definition)
+    }
+
+    /// Whether the profile that the visitor is linked to is in an audience as a definition decided it.
+    pub fn is_in_by_profile(&self, audience: &AudienceName, definition: &DefinitionHash) -> bool {
+        self.link.login == self.visitor.login_keys() && self.link.audiences.get(audience) == Some(definition)
     }
 }
 
@@ -157,9 +179,30 @@ impl Visitor {
             && self.login.is_none()
     }
 
-    /// How long this is remembered after the last change.
-    pub fn kept(&self) -> SignedDuration {
-        if self.consent.is_some() { CONSENT_KEPT } else { VISITOR_KEPT }
+    /// How long this is remembered after the last change. A refusal is remembered for good: whatever comes later, or is
+    /// replayed, has to obey it.
+    pub fn kept(&self) -> Option<SignedDuration> {
+        match &self.consent {
+            Some(consent) if !consent.collect => None,
+            Some(_) => Some(CONSENT_KEPT),
+            None => Some(VISITOR_KEPT),
+        }
+    }
+
+    /// The keys of the identities of whoever logged in last.
+    pub fn login_keys(&self) -> BTreeSet<IdentityKey> {
+        let login = self.login.iter();
+        login.flat_map(|login| &login.identities).map(|identity| identity.key.clone()).collect()
+    }
+
+    /// Hears of a login. An older one than is known says nothing.
+    pub fn log_in(&mut self, datastream: &DatastreamName, identities: &BTreeSet<Identity>, at: Timestamp) {
+        let is_new =
+            self.login.as_ref().is_none_or(|known| known.identities != *identities && known.at <= at);
+        if is_new && !identities.is_empty() {
+            let (datastream, identities) = (datastream.clone(), identities.clone());
+            self.login = Some(Login { datastream, identities, at });
+        }
     }
 
     /// Whether a request came before.
@@ -184,6 +227,10 @@ impl Visitor {
     pub fn forget_old_events(&mut self, now: Timestamp) {
         self.events.retain(|event| now.duration_since(event.at) <= EVENTS_KEPT);
         keep_newest(&mut self.events, MOST_EVENTS);
+        // An item has room for 400 KB, and events are only a part of this one.
+        while serde_json::to_vec(&self.events).is_ok_and(|written| written.len() > LARGEST_EVENTS) {
+            self.events.remove(0);
+        }
     }
 
     /// Hears what a partner's script says: what is said anew stands, and what is not said stays. What is only said again

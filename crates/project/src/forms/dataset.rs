@@ -91,7 +91,7 @@ impl Read for DatasetForm {
             partner: partner?,
             labels: labels?.unwrap_or_default(),
             source,
-            write_mode: write_mode.unwrap_or(WriteMode::Upsert),
+            write_mode: write_mode.unwrap_or(WriteMode::Replace),
             on_unmatched: on_unmatched?,
             error_threshold: error_threshold.map(|share| share.value),
             retention: retention?.unwrap_or_default(),

@@ -360,7 +360,11 @@ fn datastreams_and_offers() {
     const HEAD: &str = "organisation: 5F0C@AdobeOrg\norigins: [https://www.shop.example]\n";
     const TARGET: &str = "target: {client_code: shop, scopes: [hero], audiences: [second]}\n";
     const AUDIENCES: [Change; 3] = [
-        ("audiences/first.yaml", "", "title: One\nevaluation: edge\nexpression: hasFinancialAdvisor = false\n"),
+        (
+            "audiences/first.yaml",
+            "",
+            "title: One\nevaluation: edge\nexpression: hasFinancialAdvisor = false\n",
+        ),
         ("audiences/second.yaml", "", "title: Two\nevaluation: edge\nexpression: inSegment(\"first\")\n"),
         ("audiences/third.yaml", "", "title: Three\nevaluation: edge\nexpression: inSegment(\"second\")\n"),
     ];
