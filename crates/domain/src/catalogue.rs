@@ -18,7 +18,7 @@ use crate::name::{
     AudienceName, DataflowName, DatasetName, DatastreamName, DestinationName, MergePolicyName, OfferName,
     PartnerName, PolicyName, SchemaName,
 };
-use crate::namespace::{Namespace, NamespaceCode};
+use crate::namespace::{ECID, Namespace, NamespaceCode};
 use crate::partner::Partner;
 use crate::schema::{Class, Schema};
 use crate::value::FieldPath;
@@ -95,6 +95,11 @@ impl Catalogue {
     /// The namespace of a code.
     pub fn namespace(&self, code: &NamespaceCode) -> Option<&Namespace> {
         self.namespaces.iter().find(|namespace| namespace.code == *code)
+    }
+
+    /// The namespace of the edge's visitors.
+    pub fn ecid_namespace(&self) -> Option<&Namespace> {
+        self.namespaces.iter().find(|namespace| namespace.code.as_str() == ECID)
     }
 
     /// The rank of a namespace: 0 is the highest priority. Unknown ones rank last.

@@ -22,7 +22,7 @@ use ulid::Ulid;
 
 use crate::cookie::{Cookie, Cookies, Kept, shared_domain};
 use crate::ecid::Origin;
-use crate::identity::{ECID_CODE, Recognised};
+use crate::identity::Recognised;
 use crate::key::Key;
 use crate::line::Line;
 use crate::problem::{Kind, Problem};
@@ -144,8 +144,9 @@ impl Edge {
         let cookies = Cookies::of(&body.state, call.request.headers());
         let keyring = self.keyring().await?;
         let visitor = Recognised::from(&body, &cookies, &site.datastream, keyring).map_err(unavailable)?;
-        let key = identity(&sites.in_force.catalogue, keyring, &ecid_code()?, visitor.cookie.ecid.as_str());
-        let key = key.ok_or_else(|| unavailable("the catalogue has no namespace `ECID`"))?.key;
+        let namespace = sites.in_force.catalogue.ecid_namespace();
+        let namespace = namespace.ok_or_else(|| unavailable("the catalogue has no namespace `ECID`"))?;
+        let key = keyring.identity(namespace, visitor.cookie.ecid.as_str()).map_err(unavailable)?.key;
         // Of whom nobody knew a moment ago, nothing is stored.
         let stored = match visitor.origin {
             Origin::Random => StoredVisitor::default(),
@@ -403,10 +404,6 @@ fn identity(catalogue: &Catalogue, keyring: &Keyring, code: &NamespaceCode, valu
 /// What names a visitor's session: of the key, which names nobody, the digits.
 fn session(key: &IdentityKey) -> &str {
     key.as_str().rsplit(':').next().unwrap_or_default()
-}
-
-fn ecid_code() -> Result<NamespaceCode, Problem> {
-    ECID_CODE.parse().map_err(unavailable)
 }
 
 /// The host that was called, as far as it is known behind a proxy.

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 use base64::engine::{DecodePaddingMode, Engine as _};
 use domain::edge::datastream::Datastream;
 use domain::identity::Keyring;
+use domain::namespace;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cookie::{Cookie, Cookies};
@@ -61,7 +62,7 @@ impl Recognised {
             let cookie = IdentityCookie { ecid, created: None, written: None };
             Recognised { cookie, origin }
         };
-        if let Some(ecid) = claimed(body, ECID_CODE).and_then(|id| id.parse().ok()) {
+        if let Some(ecid) = claimed(body, namespace::ECID).and_then(|id| id.parse().ok()) {
             return Ok(match held.find(|cookie| cookie.ecid == ecid) {
                 Some(cookie) => Recognised { cookie, origin: Origin::Cookie },
                 None => of(ecid, Origin::Request),
@@ -91,9 +92,6 @@ fn claimed<'a>(body: &'a Body, code: &str) -> Option<&'a str> {
     let mut ids = claims.filter(|Claim { namespace, .. }| namespace.as_str() == code);
     ids.next().map(|claim| claim.id.as_str())
 }
-
-/// The namespace of ECIDs.
-pub const ECID_CODE: &str = "ECID";
 
 const ECID: u64 = 1;
 const HISTORY: u64 = 10;

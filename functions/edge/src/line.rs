@@ -1,4 +1,4 @@
-//! What the log says of a request: one line, with nothing of a person in it. Metrics are counted from these lines.
+//! What the log says of a request: one line, with nothing of a person in it. Metrics can be counted from these lines.
 
 use std::time::Instant;
 

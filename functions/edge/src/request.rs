@@ -31,8 +31,6 @@ pub struct Body {
     pub events: Vec<Event>,
     /// Who it is about, according to the request as a whole.
     pub identities: Vec<Claim>,
-    /// The namespaces whose identities the page wants to know.
-    pub fetch: Vec<String>,
     /// What the visitor allows, where the request is about that.
     pub consent: Option<Stated>,
     /// What the page knows of its cookies.
@@ -110,14 +108,12 @@ impl Body {
         let root = At { place: String::new(), value: &root };
         root.object()?;
         let query = root.member("query")?;
+        // Whatever a page asks for, it is told its ECID and nothing else.
+        query.member("identity")?.member("fetch")?.map(|fetch| fetch.texts()).transpose()?;
         let meta = root.member("meta")?;
         let mut parsed = Body {
             events: events(&root, &raw_events, limits)?,
             identities: identity_map(root.member("xdm")?)?,
-            fetch: match query.member("identity")?.member("fetch")? {
-                Some(fetch) => fetch.texts()?,
-                None => Vec::new(),
-            },
             consent: None,
             state: State::read(meta.member("state")?)?,
         };
@@ -229,11 +225,6 @@ impl Event {
             identities: identity_map(xdm)?,
             personalization: asked.map(|asked| Personalization::read(&asked)).transpose()?,
         })
-    }
-
-    /// What kind of event it is, if it says so.
-    pub fn kind(&self) -> Option<&str> {
-        self.xdm.get("eventType").and_then(Value::as_str)
     }
 
     /// The token that is to prove who is logged in (`data.tributary.token`).

@@ -12,7 +12,6 @@ use domain::edge::received::{FORMAT, Received};
 use domain::edge::signal;
 use domain::edge::visitor::Visitor;
 use domain::identity::IdentityKey;
-use domain::namespace::ECID;
 use domain::value::{Object, Value};
 use flate2::bufread::MultiGzDecoder;
 use futures::{StreamExt, stream};
@@ -68,7 +67,7 @@ impl Ingest {
 
     /// Has a visitor say again what their events said.
     async fn hear(&self, in_force: &InForce, ecid: String, events: Vec<Received>) -> Result<(), Failure> {
-        let namespace = ECID.parse().ok().and_then(|code| in_force.catalogue.namespace(&code));
+        let namespace = in_force.catalogue.ecid_namespace();
         let namespace = namespace.ok_or("the catalogue has no namespace `ECID`")?;
         let key: IdentityKey = self.keyring().await?.identity(namespace, &ecid)?.key;
         for _ in 0..ATTEMPTS {

@@ -19,7 +19,6 @@ use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
 use domain::membership::{MembershipStatus, Memberships};
 use domain::name::{AudienceName, DatasetName, OfferName};
-use domain::namespace::ECID;
 use domain::profile::day;
 use domain::schema::Schema;
 use domain::value::{self, Object, Value};
@@ -201,7 +200,7 @@ impl Linking<'_> {
     }
 
     fn identity(&self) -> Result<Identity, Failure> {
-        let namespace = ECID.parse().ok().and_then(|code| self.catalogue().namespace(&code));
+        let namespace = self.catalogue().ecid_namespace();
         let namespace = namespace.ok_or("the catalogue has no namespace `ECID`")?;
         Ok(self.keyring.identity(namespace, &self.visitor().ecid)?)
     }
