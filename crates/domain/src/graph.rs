@@ -9,6 +9,8 @@ use crate::identity::{Identity, IdentityKey, ProfileId};
 use crate::name::DatasetName;
 use crate::namespace::NamespaceCode;
 
+pub mod linking;
+
 /// The most identities that one graph may hold (the limit of Adobe's identity service).
 pub const MOST_IDENTITIES: usize = 50;
 

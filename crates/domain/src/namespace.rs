@@ -53,23 +53,30 @@ impl fmt::Display for NamespaceCode {
     }
 }
 
-/// The seven identity types of the documents.
+/// The seven identity types of the documents, which write them in capitals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NamespaceType {
     /// A browser's identifier.
+    #[serde(alias = "COOKIE")]
     Cookie,
     /// A device's identifier.
+    #[serde(alias = "DEVICE")]
     Device,
     /// An identifier of a person across devices: CRM, login or loyalty.
+    #[serde(alias = "CROSS_DEVICE")]
     CrossDevice,
     /// An e-mail address.
+    #[serde(alias = "EMAIL")]
     Email,
     /// A phone number.
+    #[serde(alias = "PHONE")]
     Phone,
     /// The identifier that a data partner uses for a person: it never links two people.
+    #[serde(alias = "PARTNER_ID")]
     PartnerId,
     /// What identifies no person, such as a product.
+    #[serde(alias = "NON_PEOPLE")]
     NonPeople,
 }
 
