@@ -15,6 +15,8 @@ use crate::name::{AudienceName, DatastreamName, PartnerName, PolicyName};
 use crate::refusal::{Activation, Cause, Lineage, Refusal, Through};
 use crate::value::FieldPath;
 
+pub mod evaluation;
+
 /// A data usage policy: denies marketing actions on data whose labels satisfy an expression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -42,9 +44,20 @@ pub enum PolicyStatus {
     Disabled,
 }
 
+impl PolicyStatus {
+    /// Whether a policy counts; drafts do only where somebody asks what they would do.
+    pub fn counts(self, with_drafts: bool) -> bool {
+        match self {
+            PolicyStatus::Enabled => true,
+            PolicyStatus::Draft => with_drafts,
+            PolicyStatus::Disabled => false,
+        }
+    }
+}
+
 /// An expression over labels, in the documented form: `{label: C1}` or `{operator: AND, operands: [...]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "DenyForm")]
 pub enum Deny {
     /// True of data that carries the label.
     Label {
@@ -79,18 +92,48 @@ impl Deny {
         }
     }
 
-    /// The labels because of which the expression holds, or nothing where it does not hold.
-    fn matched(&self, labels: &BTreeSet<Label>) -> Option<BTreeSet<Label>> {
+    /// The part of the expression that holds of some labels, or nothing where it does not hold: of alternatives those
+    /// that hold. Without operands nothing holds.
+    pub fn matched(&self, labels: &BTreeSet<Label>) -> Option<Deny> {
         match self {
-            Deny::Label { label } => labels.contains(label).then(|| BTreeSet::from([label.clone()])),
-            Deny::Group { operator: Operator::And, operands } => {
-                let parts: Option<Vec<_>> = operands.iter().map(|operand| operand.matched(labels)).collect();
-                parts.filter(|parts| !parts.is_empty()).map(|parts| parts.into_iter().flatten().collect())
+            Deny::Label { label } => labels.contains(label).then(|| self.clone()),
+            Deny::Group { operator, operands } => {
+                let mut held: Vec<Deny> =
+                    operands.iter().filter_map(|operand| operand.matched(labels)).collect();
+                match (operator, held.len()) {
+                    (Operator::And, number) if number < operands.len() => None,
+                    (_, 0 | 1) => held.pop(),
+                    _ => Some(Deny::Group { operator: *operator, operands: held }),
+                }
             }
-            Deny::Group { operator: Operator::Or, operands } => {
-                let parts: Vec<_> = operands.iter().filter_map(|operand| operand.matched(labels)).collect();
-                (!parts.is_empty()).then(|| parts.into_iter().flatten().collect())
+        }
+    }
+}
+
+/// How a deny expression is written, before it is known which of the two forms it has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DenyForm {
+    label: Option<Label>,
+    operator: Option<Operator>,
+    operands: Option<Vec<Deny>>,
+}
+
+impl TryFrom<DenyForm> for Deny {
+    type Error = &'static str;
+
+    fn try_from(form: DenyForm) -> Result<Deny, &'static str> {
+        match form {
+            DenyForm { label: Some(label), operator: None, operands: None } => Ok(Deny::Label { label }),
+            DenyForm { label: None, operator: Some(operator), operands: Some(operands) } => {
+                if operands.is_empty() {
+                    return Err("a deny expression without operands, expected at least one operand");
+                }
+                Ok(Deny::Group { operator, operands })
             }
+            _ => Err(
+                "a deny expression of neither form, expected either `label`, or `operator` with `operands`",
+            ),
         }
     }
 }
@@ -165,7 +208,7 @@ pub fn may_tell(catalogue: &Catalogue, datastream: &DatastreamName, field: &Fiel
     suppliers.filter(|dataset| has_field(dataset)).all(|dataset| {
         let labels = catalogue.labels(dataset, field);
         let denies = |policy: &Policy| {
-            policy.status == PolicyStatus::Enabled
+            policy.status.counts(false)
                 && policy.marketing_actions.contains(&action)
                 && policy.deny.matched(&labels).is_some()
         };
@@ -238,12 +281,13 @@ impl Use<'_> {
     fn check_policies(&self, catalogue: &Catalogue) -> Vec<Refusal> {
         let labels: BTreeSet<Label> =
             self.lineage.iter().flat_map(|way| way.labels.iter().cloned()).collect();
-        let enabled = catalogue.policies.values().filter(|policy| policy.status == PolicyStatus::Enabled);
+        let enabled = catalogue.policies.values().filter(|policy| policy.status.counts(false));
         enabled
             .filter_map(|policy| {
                 let actions: BTreeSet<_> =
                     policy.marketing_actions.intersection(self.actions).cloned().collect();
                 let matched = policy.deny.matched(&labels)?;
+                let matched: BTreeSet<Label> = matched.labels().into_iter().cloned().collect();
                 if actions.is_empty() {
                     return None;
                 }
