@@ -67,6 +67,83 @@ pub(crate) enum NodeKind {
         parameters: Vec<Word>,
         body: Box<Node>,
     },
+    /// `{"key": value}`.
+    Object(Vec<(String, Node)>),
+    /// `of[condition]`.
+    Filter {
+        of: Box<Node>,
+        condition: Box<Node>,
+    },
+    /// `select V from array where condition`.
+    Quantified {
+        quantifier: Quantifier,
+        generators: Vec<Generator>,
+    },
+    /// `sum item over V from array where condition`.
+    Aggregate {
+        aggregate: Aggregate,
+        item: Box<Node>,
+        generators: Vec<Generator>,
+    },
+    /// `let name = value in body`.
+    Let {
+        name: Word,
+        value: Box<Node>,
+        body: Box<Node>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quantifier {
+    /// The tuples that satisfy the conditions.
+    Select,
+    /// Whether there is such a tuple.
+    Exists,
+    /// Whether all tuples are such.
+    ForAll,
+}
+
+impl Quantifier {
+    pub(crate) const ALL: [Quantifier; 3] = [Quantifier::Select, Quantifier::Exists, Quantifier::ForAll];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Quantifier::Select => "select",
+            Quantifier::Exists => "exists",
+            Quantifier::ForAll => "forall",
+        }
+    }
+}
+
+/// What is made of the numbers of items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aggregate {
+    Sum,
+    Average,
+    Min,
+    Max,
+}
+
+impl Aggregate {
+    pub(crate) const ALL: [Aggregate; 4] =
+        [Aggregate::Sum, Aggregate::Average, Aggregate::Min, Aggregate::Max];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Aggregate::Sum => "sum",
+            Aggregate::Average => "average",
+            Aggregate::Min => "min",
+            Aggregate::Max => "max",
+        }
+    }
+}
+
+/// `variable from range where condition`: the items of an array, one after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Generator {
+    pub(crate) variable: Word,
+    pub(crate) range: Box<Node>,
+    pub(crate) condition: Option<Box<Node>>,
 }
 
 /// `label: WHAT(what) WHEN(window) WHERE(condition) COUNT(count)`, of which only the first two parts must be there.
@@ -197,7 +274,11 @@ impl Node {
 
     fn power(&self) -> Power {
         match &self.kind {
-            NodeKind::Lambda { .. } => Power::Lambda,
+            // What ends with a condition takes all that follows.
+            NodeKind::Lambda { .. }
+            | NodeKind::Let { .. }
+            | NodeKind::Quantified { .. }
+            | NodeKind::Aggregate { .. } => Power::Lambda,
             NodeKind::Or(_) => Power::Or,
             NodeKind::And(_) => Power::And,
             NodeKind::Not(_) => Power::Not,
@@ -211,9 +292,9 @@ impl Node {
     fn begins_with_number(&self) -> bool {
         match &self.kind {
             NodeKind::Literal(literal) => matches!(literal, Literal::Integer(_) | Literal::Double(_)),
-            NodeKind::Member { of: first, .. } | NodeKind::Call { receiver: Some(first), .. } => {
-                first.begins_with_number()
-            }
+            NodeKind::Member { of: first, .. }
+            | NodeKind::Filter { of: first, .. }
+            | NodeKind::Call { receiver: Some(first), .. } => first.begins_with_number(),
             _ => false,
         }
     }
@@ -223,6 +304,7 @@ impl Node {
             NodeKind::Name(name) => Some(name),
             NodeKind::Call { receiver: None, function, .. } => Some(&function.text),
             NodeKind::Member { of: first, .. }
+            | NodeKind::Filter { of: first, .. }
             | NodeKind::Call { receiver: Some(first), .. }
             | NodeKind::Binary { left: first, .. } => first.first_word(),
             _ => None,
@@ -231,7 +313,7 @@ impl Node {
 
     /// This node as a value of a window: what could be read as a word of the window's own stands in parentheses.
     fn within_window(&self) -> Within<'_> {
-        let is_ambiguous = matches!(self.first_word(), Some("on" | "between"));
+        let is_ambiguous = matches!(self.first_word(), Some("on" | "between" | "this"));
         Within { node: self, parenthesised: is_ambiguous || self.power() < Power::Sum }
     }
 
@@ -242,7 +324,7 @@ impl Node {
 }
 
 impl NodeKind {
-    fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
+    pub(crate) fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
         match self {
             NodeKind::Literal(_) | NodeKind::Name(_) | NodeKind::Up { .. } | NodeKind::Parameter(_) => {
                 Box::new(std::iter::empty())
@@ -262,12 +344,27 @@ impl NodeKind {
             | NodeKind::Negate(node)
             | NodeKind::Not(node)
             | NodeKind::Lambda { body: node, .. } => Box::new(std::iter::once(&**node)),
+            NodeKind::Object(members) => Box::new(members.iter().map(|(_, value)| value)),
+            NodeKind::Filter { of: first, condition: second }
+            | NodeKind::Let { value: first, body: second, .. } => Box::new([&**first, &**second].into_iter()),
+            NodeKind::Quantified { generators, .. } => {
+                Box::new(generators.iter().flat_map(Generator::children))
+            }
+            NodeKind::Aggregate { item, generators, .. } => {
+                Box::new(std::iter::once(&**item).chain(generators.iter().flat_map(Generator::children)))
+            }
         }
     }
 }
 
+impl Generator {
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Node> {
+        std::iter::once(&*self.range).chain(self.condition.as_deref())
+    }
+}
+
 impl Step {
-    fn children(&self) -> impl Iterator<Item = &Node> {
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Node> {
         let window = self.when.iter().flat_map(|when| when.window.values());
         std::iter::once(&*self.what).chain(window).chain(self.condition.as_deref())
     }
@@ -358,7 +455,44 @@ impl fmt::Display for Node {
                 let parameters: Vec<&str> = parameters.iter().map(|word| word.text.as_str()).collect();
                 write!(formatter, "({}) => {body}", parameters.join(", "))
             }
+            NodeKind::Object(members) => {
+                formatter.write_str("{")?;
+                for (index, (key, value)) in members.iter().enumerate() {
+                    let separator = if index > 0 { ", " } else { "" };
+                    write!(formatter, "{separator}{}: {value}", Quoted(key))?;
+                }
+                formatter.write_str("}")
+            }
+            NodeKind::Filter { of, condition } => {
+                write!(formatter, "{}[{condition}]", of.within(Power::Postfix))
+            }
+            NodeKind::Quantified { quantifier, generators } => {
+                write!(formatter, "{} {}", quantifier.name(), Generators(generators))
+            }
+            NodeKind::Aggregate { aggregate, item, generators } => {
+                // In parentheses, so that whatever it begins with, it cannot be read as an operand.
+                write!(formatter, "{} ({item}) over {}", aggregate.name(), Generators(generators))
+            }
+            NodeKind::Let { name, value, body } => {
+                write!(formatter, "let {name} = {} in {body}", value.within(Power::Sum))
+            }
         }
+    }
+}
+
+struct Generators<'a>(&'a [Generator]);
+
+impl fmt::Display for Generators<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Generator { variable, range, condition }) in self.0.iter().enumerate() {
+            let separator = if index > 0 { ", " } else { "" };
+            write!(formatter, "{separator}{variable} from {}", range.within(Power::Sum))?;
+            if let Some(condition) = condition {
+                // The condition of an inner quantifier would take the generators that follow.
+                write!(formatter, " where {}", condition.within(Power::Or))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -406,23 +540,28 @@ impl fmt::Display for Literal {
             Literal::Integer(number) => number.fmt(formatter),
             // Debug, unlike Display, keeps a sign of being no integer: `1.0`, `1e300`.
             Literal::Double(number) => write!(formatter, "{number:?}"),
-            Literal::Text(text) => {
-                formatter.write_str("\"")?;
-                for each in text.chars() {
-                    match each {
-                        '"' => formatter.write_str("\\\"")?,
-                        '\\' => formatter.write_str("\\\\")?,
-                        '\n' => formatter.write_str("\\n")?,
-                        '\r' => formatter.write_str("\\r")?,
-                        '\t' => formatter.write_str("\\t")?,
-                        control if control.is_control() => {
-                            write!(formatter, "\\u{:04x}", u32::from(control))?
-                        }
-                        plain => write!(formatter, "{plain}")?,
-                    }
-                }
-                formatter.write_str("\"")
+            Literal::Text(text) => Quoted(text).fmt(formatter),
+        }
+    }
+}
+
+/// A text in quotes, with escapes where they are needed.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("\"")?;
+        for each in self.0.chars() {
+            match each {
+                '"' => formatter.write_str("\\\"")?,
+                '\\' => formatter.write_str("\\\\")?,
+                '\n' => formatter.write_str("\\n")?,
+                '\r' => formatter.write_str("\\r")?,
+                '\t' => formatter.write_str("\\t")?,
+                control if control.is_control() => write!(formatter, "\\u{:04x}", u32::from(control))?,
+                plain => write!(formatter, "{plain}")?,
             }
         }
+        formatter.write_str("\"")
     }
 }

@@ -9,7 +9,7 @@ use crate::Schemas;
 use crate::ast::{Literal, Node, NodeKind, Operator, Word};
 use crate::chain::Chain;
 use crate::error::{Error, ErrorKind, Span};
-use crate::functions::{FUNCTIONS, Function, LATER, Meaning};
+use crate::functions::{FUNCTIONS, Function, Meaning};
 use crate::predicate::{Condition, Owner, Predicate, Term, Test};
 use crate::text::{java, like};
 use crate::types::Type;
@@ -187,7 +187,19 @@ impl<'a> Checker<'a> {
                 Error::wrong_type("a lambda stands where a value is expected", span)
                     .help("a lambda may stand at the head of a query"),
             ),
+            NodeKind::Object(_) => self.not_compiled("{...}", span),
+            NodeKind::Filter { .. } => self.not_compiled("[...]", span),
+            NodeKind::Quantified { quantifier, .. } => self.not_compiled(quantifier.name(), span),
+            NodeKind::Aggregate { aggregate, .. } => {
+                self.not_compiled(&format!("{} ... over ...", aggregate.name()), span)
+            }
+            NodeKind::Let { .. } => self.not_compiled("let", span),
         }
+    }
+
+    /// A part of the language that predicates do not have yet.
+    fn not_compiled(&mut self, what: &str, span: Span) -> Typed {
+        self.fault(Error::not_supported_yet(ErrorKind::Type, what, span))
     }
 
     fn binary(&mut self, operator: Operator, left: &'a Node, right: &'a Node, span: Span) -> Typed {
@@ -242,7 +254,7 @@ impl<'a> Checker<'a> {
         arguments: &'a [Node],
         span: Span,
     ) -> Typed {
-        let Some(function) = FUNCTIONS.iter().find(|function| function.name == name.text) else {
+        let Some(function) = Function::named(&name.text) else {
             return self.fault(unknown_function(name));
         };
         if let Some(error) = misshapen(function, receiver, name, arguments) {
@@ -302,6 +314,7 @@ impl<'a> Checker<'a> {
                 let of = Some(Box::new(self.expect(date, &Type::DateTime, &called)));
                 Typed { term: Term::Calendar { part, of }, kind: Type::Number, span }
             }
+            _ => self.not_compiled(&name.text, name.span.clone()),
         }
     }
 
@@ -519,20 +532,21 @@ fn comparable_term(operand: Typed) -> Term {
     }
 }
 
-fn unknown_function(name: &Word) -> Error {
-    if LATER.contains(&name.text.as_str()) {
-        return Error::not_supported_yet(ErrorKind::Type, &name.text, name.span.clone());
-    }
+pub(crate) fn unknown_function(name: &Word) -> Error {
     let error = Error::wrong_type(format!("no function has the name `{name}`"), name.span.clone());
-    let known = FUNCTIONS.iter().map(|function| function.name).chain(LATER);
-    match nearest(&name.text, known) {
+    match nearest(&name.text, FUNCTIONS.iter().map(|function| function.name)) {
         Some(known) => error.help(format!("did you mean `{known}`?")),
         None => error,
     }
 }
 
 /// What is wrong with the form of a call.
-fn misshapen(function: &Function, receiver: Option<&Node>, name: &Word, arguments: &[Node]) -> Option<Error> {
+pub(crate) fn misshapen(
+    function: &Function,
+    receiver: Option<&Node>,
+    name: &Word,
+    arguments: &[Node],
+) -> Option<Error> {
     let fault = |message: String| Some(Error::wrong_type(message, name.span.clone()));
     if function.is_method != receiver.is_some() {
         let (what, form) = if function.is_method {
@@ -552,7 +566,7 @@ fn misshapen(function: &Function, receiver: Option<&Node>, name: &Word, argument
 }
 
 /// The name that is most like a misspelt one, if one is like it at all.
-fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer names are no misspellings, and comparing them would take long.
     const LONGEST: usize = 64;
     if name.len() > LONGEST {

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use crate::ast::Aggregate;
 use crate::predicate::CalendarPart;
 use crate::text::TextTest;
 
@@ -17,9 +18,14 @@ pub(crate) struct Function {
 /// What a call means; of pairs of functions, `wanted` tells the positive one.
 #[derive(Clone, Copy)]
 pub(crate) enum Meaning {
-    Text { test: TextTest, wanted: bool },
+    Text {
+        test: TextTest,
+        wanted: bool,
+    },
     Matches,
-    IsNull { wanted: bool },
+    IsNull {
+        wanted: bool,
+    },
     Includes,
     Intersects,
     SubsetOf,
@@ -29,6 +35,28 @@ pub(crate) enum Meaning {
     CurrentPart(CalendarPart),
     Date,
     InSegment,
+    If,
+    MapEntry,
+    RegexGroup,
+    Intersection,
+    Distinct,
+    GroupBy,
+    Filter,
+    Map,
+    Exists,
+    /// The items with the highest values, or with the lowest.
+    Extreme {
+        highest: bool,
+    },
+    Head,
+    Get,
+    Keys,
+    Values,
+    Aggregate(Aggregate),
+}
+
+const fn either(name: &'static str, least: usize, meaning: Meaning) -> Function {
+    Function { name, is_method: true, arguments: least..=least + 1, meaning }
 }
 
 const fn text(name: &'static str, test: TextTest, wanted: bool) -> Function {
@@ -44,7 +72,7 @@ const fn function(name: &'static str, arguments: usize, meaning: Meaning) -> Fun
 }
 
 /// Every function that can be called.
-pub(crate) const FUNCTIONS: [Function; 24] = [
+pub(crate) static FUNCTIONS: [Function; 43] = [
     text("startsWith", TextTest::StartsWith, true),
     text("doesNotStartWith", TextTest::StartsWith, false),
     text("endsWith", TextTest::EndsWith, true),
@@ -69,27 +97,44 @@ pub(crate) const FUNCTIONS: [Function; 24] = [
     function("currentDayOfMonth", 0, Meaning::CurrentPart(CalendarPart::Day)),
     function("date", 3, Meaning::Date),
     function("inSegment", 1, Meaning::InSegment),
+    function("if", 3, Meaning::If),
+    function("mapEntry", 2, Meaning::MapEntry),
+    either("regexGroup", 1, Meaning::RegexGroup),
+    method("intersection", 1, Meaning::Intersection),
+    method("distinct", 0, Meaning::Distinct),
+    method("groupBy", 1, Meaning::GroupBy),
+    method("filter", 1, Meaning::Filter),
+    method("map", 1, Meaning::Map),
+    either("exists", 0, Meaning::Exists),
+    method("topN", 2, Meaning::Extreme { highest: true }),
+    method("bottomN", 2, Meaning::Extreme { highest: false }),
+    method("head", 0, Meaning::Head),
+    method("get", 1, Meaning::Get),
+    method("keys", 0, Meaning::Keys),
+    method("values", 0, Meaning::Values),
+    either("sum", 0, Meaning::Aggregate(Aggregate::Sum)),
+    either("average", 0, Meaning::Aggregate(Aggregate::Average)),
+    either("min", 0, Meaning::Aggregate(Aggregate::Min)),
+    either("max", 0, Meaning::Aggregate(Aggregate::Max)),
 ];
 
-/// Functions of the language that are not supported yet.
-pub(crate) const LATER: [&str; 19] = [
-    "average",
-    "bottomN",
-    "distinct",
-    "exists",
-    "filter",
-    "get",
-    "groupBy",
-    "head",
-    "if",
-    "intersection",
-    "keys",
-    "map",
-    "mapEntry",
-    "max",
-    "min",
-    "regexGroup",
-    "sum",
-    "topN",
-    "values",
-];
+impl Function {
+    /// The function of a name.
+    pub(crate) fn named(name: &str) -> Option<&'static Function> {
+        FUNCTIONS.iter().find(|function| function.name == name)
+    }
+
+    /// Whether an argument is about each item of the receiver: names in it are fields of the item.
+    pub(crate) fn is_about_items(&self, argument: usize) -> bool {
+        argument == 0
+            && matches!(
+                self.meaning,
+                Meaning::GroupBy
+                    | Meaning::Filter
+                    | Meaning::Map
+                    | Meaning::Exists
+                    | Meaning::Extreme { .. }
+                    | Meaning::Aggregate(_)
+            )
+    }
+}

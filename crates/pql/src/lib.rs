@@ -3,6 +3,8 @@
 use std::fmt;
 
 use domain::schema::Fields;
+use domain::value::Object;
+use jiff::Timestamp;
 
 mod ast;
 mod calendar;
@@ -11,11 +13,15 @@ mod check;
 mod datum;
 mod error;
 mod functions;
+mod infer;
+mod json;
+pub mod line;
 mod parse;
 mod predicate;
 mod text;
 mod token;
 mod types;
+mod walk;
 mod window;
 
 #[cfg(test)]
@@ -50,7 +56,60 @@ pub fn parse(text: &str) -> Result<Expression, Error> {
     parse::tree(text).map(|root| Expression { root: *root }).map_err(|error| *error)
 }
 
+/// Reads an expression as `pql/json`: the tree as JSON.
+///
+/// # Errors
+/// What is at fault; its span is empty, as the nodes of a document have no place in a text.
+pub fn parse_json(document: &serde_json::Value) -> Result<Expression, Error> {
+    json::tree(document).map(|root| Expression { root: *root }).map_err(|error| *error)
+}
+
 impl Expression {
+    /// The value for a profile without a schema, which holds its events as `xEvent` and its audiences as
+    /// `segmentMembership`: null, where there is none.
+    ///
+    /// # Errors
+    /// A name without meaning, a value of the wrong type where it is evaluated, or too much work.
+    pub fn value(&self, profile: &Object, now: Timestamp) -> Result<serde_json::Value, Error> {
+        self.walked(profile, now, |walk, value| value.to_json(&|| walk.work()).unwrap_or_default())
+    }
+
+    /// Whether the value holds in boolean position, for a profile without a schema.
+    ///
+    /// # Errors
+    /// Those of [`Self::value`].
+    pub fn holds(&self, profile: &Object, now: Timestamp) -> Result<bool, Error> {
+        self.walked(profile, now, |_, value| value.holds())
+    }
+
+    fn walked<T>(
+        &self,
+        profile: &Object,
+        now: Timestamp,
+        answer: impl FnOnce(&walk::Walk<'_>, walk::dynamic::Dynamic<'_>) -> T,
+    ) -> Result<T, Error> {
+        // What is wrong whatever the values are is wrong in parts too that are not evaluated.
+        if let Some(fault) = infer::infer(&self.root, &Object::new()).of_form.into_iter().next() {
+            return Err(fault);
+        }
+        let walk = walk::Walk::new(profile, now);
+        let answer = walk.query(&self.root).map(|value| answer(&walk, value));
+        let answer = answer.and_then(|answer| walk.charge(&self.root.span).map(|()| answer));
+        answer.map_err(|error| *error)
+    }
+
+    /// Checks names and types without a schema: types come from the values of a profile, where it has any.
+    ///
+    /// # Errors
+    /// Everything that is known to be wrong.
+    pub fn check_against_values(&self, profile: &Object) -> Result<(), Vec<Error>> {
+        let faults = infer::infer(&self.root, profile);
+        let mut errors = faults.of_form;
+        errors.extend(faults.of_type);
+        errors.sort_by_key(|error| error.span.start);
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
     /// Checks the expression against the fields of the union schemas.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! expression = lambda | or
+//! let        = "let" name "=" sum "in" expression
 //! lambda     = "(" name {"," name} ")" "=>" expression
 //! or         = and {"or" and}
 //! and        = not {"and" not}
@@ -10,9 +11,12 @@
 //! sum        = product {("+" | "-") product}
 //! product    = unary {("*" | "/" | "%") unary}
 //! unary      = "-" unary | postfix
-//! postfix    = primary {"." name ["(" [expressions] ")"]}
+//! postfix    = primary {"." name ["(" [expressions] ")"] | "[" expression "]"}
 //! primary    = literal | name | "$1" | name "(" [expressions] ")" | "(" expression ")" | "[" [expressions] "]"
-//!            | "^" {"^"} ["."] name | chain
+//!            | "{" [string ":" expression {"," ...}] "}" | "^" {"^"} ["."] name | let | quantified | aggregate | chain
+//! quantified = ("select" | "exists" | "forall") generators
+//! aggregate  = ("sum" | "average" | "min" | "max") expression "over" generators
+//! generators = name "from" sum [("where" | ":") expression] {"," name "from" ...}
 //! chain      = ("CHAIN" | "chain") "(" expression "," expression "," "[" step {"," step} "]" ")"
 //! step       = name ":" "WHAT" "(" expression ")" {"WHEN" "(" window ")" | "WHERE" "(" expression ")" | "COUNT" "(" integer ")"}
 //! window     = ["on"] time | side time | [operator] integer unit side time | "between" time "and" time
@@ -20,9 +24,9 @@
 //! time       = "now" | "today" | "yesterday" | "tomorrow" | ("this" | "last" | "next") unit | sum
 //! ```
 
-use crate::ast::{Literal, Node, NodeKind, Operator, Step, When, Word};
+use crate::ast::{Aggregate, Generator, Literal, Node, NodeKind, Operator, Quantifier, Step, When, Word};
 use crate::calendar::Unit;
-use crate::error::{Error, ErrorKind, Span};
+use crate::error::{Error, Span};
 use crate::token::{Spanned, Token, tokens};
 use crate::window::{Relation, Side, Time, Window};
 
@@ -236,8 +240,11 @@ impl<'a> Parser<'a> {
         let start = self.start();
         let mut node = self.primary()?;
         loop {
-            if *self.peek() == Token::Mark("[") {
-                return Err(self.not_supported_yet("[...]"));
+            if self.accept("[") {
+                let condition = self.expression()?;
+                self.expect("]")?;
+                node = self.node(NodeKind::Filter { of: node, condition }, start)?;
+                continue;
             }
             if !self.accept(".") {
                 return Ok(node);
@@ -276,7 +283,7 @@ impl<'a> Parser<'a> {
                 NodeKind::Parameter(*position)
             }
             Token::Mark("^") => self.up()?,
-            Token::Mark(later @ "{") => return Err(self.not_supported_yet(later)),
+            Token::Mark("{") => self.object()?,
             _ => return Err(self.expected("a field, a value, a function or `(`")),
         };
         self.node(kind, start)
@@ -309,10 +316,14 @@ impl<'a> Parser<'a> {
                 self.advance();
                 NodeKind::Literal(Literal::Boolean(word == "true"))
             }
-            ("select" | "exists" | "forall" | "let", _) => return Err(self.not_supported_yet(word)),
+            ("let", _) => self.binding()?,
             ("CHAIN" | "chain", Token::Mark("(")) => self.chain()?,
-            ("sum" | "average" | "min" | "max", Token::Word(operand)) if !KEYWORDS.contains(operand) => {
-                return Err(self.not_supported_yet(&format!("{word} ... over ...")));
+            ("select" | "exists" | "forall", _) => self.quantified(word)?,
+            ("sum" | "average" | "min" | "max", _) if self.at_aggregate() => self.aggregate(word)?,
+            // The item that a condition is about.
+            ("this", next) if !is_unit(next) => {
+                self.advance();
+                NodeKind::Name(word.to_owned())
             }
             ("not", _) => {
                 let error = Error::parse("`not` stands where a value is expected", self.span());
@@ -352,6 +363,115 @@ impl<'a> Parser<'a> {
         } else {
             error.help(format!("a field of the name `{word}` is written `$1.{word}`"))
         }
+    }
+
+    /// `let name = value in body`. What follows belongs to the body.
+    fn binding(&mut self) -> Result<NodeKind> {
+        self.advance();
+        let name = self.name()?;
+        self.expect("=")?;
+        let value = self.sum()?;
+        if !self.accept_word("in") {
+            let error = *self.expected("`in`");
+            let help = "put a value of several operands in parentheses: `let x = (a > 1) in ...`";
+            return Err(error.help(help).into());
+        }
+        Ok(NodeKind::Let { name, value, body: self.expression()? })
+    }
+
+    fn object(&mut self) -> Result<NodeKind> {
+        self.advance();
+        let mut members = Vec::new();
+        if self.accept("}") {
+            return Ok(NodeKind::Object(members));
+        }
+        loop {
+            let Token::Text(key) = self.peek() else { return Err(self.expected("a key in quotes")) };
+            self.advance();
+            self.expect(":")?;
+            members.push((key.clone(), *self.expression()?));
+            if self.accept("}") {
+                return Ok(NodeKind::Object(members));
+            }
+            if !self.accept(",") {
+                return Err(self.expected("`,` or `}`"));
+            }
+        }
+    }
+
+    fn quantified(&mut self, word: &str) -> Result<NodeKind> {
+        let among = Quantifier::ALL.into_iter().find(|quantifier| quantifier.name() == word);
+        let quantifier = among.unwrap_or(Quantifier::Select);
+        self.advance();
+        Ok(NodeKind::Quantified { quantifier, generators: self.generators()? })
+    }
+
+    fn aggregate(&mut self, word: &str) -> Result<NodeKind> {
+        let among = Aggregate::ALL.into_iter().find(|aggregate| aggregate.name() == word);
+        let aggregate = among.unwrap_or(Aggregate::Sum);
+        self.advance();
+        let item = self.expression()?;
+        if !self.accept_word("over") {
+            let error = *self.expected("`over`");
+            let help = format!("write `{word} x.price over x from orders`");
+            return Err(error.help(help).into());
+        }
+        Ok(NodeKind::Aggregate { aggregate, item, generators: self.generators()? })
+    }
+
+    /// Whether an aggregate of the prefix form begins here, and no field or function of its name.
+    fn at_aggregate(&self) -> bool {
+        match self.peek_second() {
+            Token::Word("over") => false,
+            Token::Word(word) => !KEYWORDS.contains(word) || *word == "let",
+            Token::Integer(_) | Token::Double(_) | Token::Parameter(_) | Token::Mark("^") => true,
+            Token::Mark("(") => self.after_parentheses() == &Token::Word("over"),
+            _ => false,
+        }
+    }
+
+    /// What follows the parentheses that open after the next token.
+    fn after_parentheses(&self) -> &'a Token<'a> {
+        let mut open = 0_usize;
+        for (index, spanned) in self.tokens.iter().enumerate().skip(self.position + 1) {
+            match spanned.token {
+                Token::Mark("(") => open += 1,
+                Token::Mark(")") => open -= 1,
+                _ => {}
+            }
+            if open == 0 {
+                return self.token_at(index + 1);
+            }
+        }
+        &Token::End
+    }
+
+    fn generators(&mut self) -> Result<Vec<Generator>> {
+        let mut generators = vec![self.generator()?];
+        while *self.peek() == Token::Mark(",") && self.at_generator(1) {
+            self.advance();
+            generators.push(self.generator()?);
+        }
+        Ok(generators)
+    }
+
+    /// Whether a generator begins so many tokens ahead.
+    fn at_generator(&self, ahead: usize) -> bool {
+        matches!(self.token_at(self.position + ahead), Token::Word(_))
+            && *self.token_at(self.position + ahead + 1) == Token::Word("from")
+    }
+
+    fn generator(&mut self) -> Result<Generator> {
+        if !self.at_generator(0) {
+            let error = *self.expected("a variable and `from`");
+            return Err(error.help("write `exists x from orders where x.price > 10`").into());
+        }
+        let variable = self.name()?;
+        self.advance();
+        let range = self.sum()?;
+        let has_condition = self.accept_word("where") || self.accept(":");
+        let condition = if has_condition { Some(self.expression()?) } else { None };
+        Ok(Generator { variable, range, condition })
     }
 
     /// `^name`, a field of what lies further out.
@@ -685,10 +805,11 @@ impl<'a> Parser<'a> {
     fn expected(&self, what: &str) -> Box<Error> {
         Error::parse(format!("expected {what}, found {}", self.peek()), self.span()).into()
     }
+}
 
-    fn not_supported_yet(&self, what: &str) -> Box<Error> {
-        Error::not_supported_yet(ErrorKind::Parse, what, self.span()).into()
-    }
+/// Whether a token is a unit of time, so that `this` before it begins a period.
+fn is_unit(token: &Token<'_>) -> bool {
+    matches!(token, Token::Word(word) if Unit::named(word).is_some())
 }
 
 fn too_deep(span: Span) -> Box<Error> {

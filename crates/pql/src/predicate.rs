@@ -245,7 +245,7 @@ impl Term {
 }
 
 impl CalendarPart {
-    fn of<'a>(self, instant: Timestamp) -> Datum<'a> {
+    pub(crate) fn of<'a>(self, instant: Timestamp) -> Datum<'a> {
         let date: civil::DateTime = Offset::UTC.to_datetime(instant);
         Datum::Integer(match self {
             CalendarPart::Year => date.year().into(),
@@ -285,7 +285,7 @@ pub(crate) fn day_of(year: Datum<'_>, month: Datum<'_>, day: Datum<'_>) -> Optio
     first_of_day(date.ok()?)
 }
 
-fn negate(operand: Datum<'_>) -> Option<Datum<'_>> {
+pub(crate) fn negate(operand: Datum<'_>) -> Option<Datum<'_>> {
     match operand {
         Datum::Integer(number) => {
             Some(number.checked_neg().map_or(Datum::Double(-(number as f64)), Datum::Integer))
@@ -296,7 +296,7 @@ fn negate(operand: Datum<'_>) -> Option<Datum<'_>> {
 }
 
 /// Integers stay integers as long as they can; a result that is no finite number is null.
-fn calculate<'a>(operator: Operator, left: Datum<'a>, right: Datum<'a>) -> Option<Datum<'a>> {
+pub(crate) fn calculate<'a>(operator: Operator, left: Datum<'a>, right: Datum<'a>) -> Option<Datum<'a>> {
     if let (Datum::Integer(left), Datum::Integer(right)) = (left, right) {
         let exact = match operator {
             Operator::Add => left.checked_add(right),

@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::ast::{Literal, Node, NodeKind, Operator, Step, When, Word};
+use crate::ast::{Aggregate, Generator, Literal, Node, NodeKind, Operator, Quantifier, Step, When, Word};
 use crate::calendar::Unit;
 use crate::parse::{KEYWORDS, TIME_WORDS};
 use crate::predicate::Scope;
@@ -134,11 +134,25 @@ fn checked(tree: &Node) -> Result<Checked, TestCaseError> {
     check(&expression).map_err(|errors| TestCaseError::fail(errors[0].render(&text)))
 }
 
-/// Evaluates the printed tree, and the tree itself by the reference.
+/// Evaluates the printed tree as a predicate and by a walk, and the tree itself by the reference.
 fn agrees(tree: &Node, context: &Context<'_>) -> Result<(), TestCaseError> {
     let found = checked(tree)?.compile().evaluate(context);
     prop_assert_eq!(found, reference::holds(tree, Scope { context, event: None }), "{}", tree);
+    let walked = Expression { root: parsed(&tree.to_string()) }.holds(&whole_profile(context), context.now);
+    prop_assert_eq!(Ok(found), walked, "{}", tree);
     Ok(())
+}
+
+/// The profile with its events in it.
+fn whole_profile(context: &Context<'_>) -> Object {
+    let event = |event: &Event<'_>| {
+        let mut fields = event.fields.clone();
+        fields.insert("timestamp".to_owned(), Value::String(event.at.to_string()));
+        Value::Object(fields)
+    };
+    let mut profile = context.attributes.clone();
+    profile.insert("xEvent".to_owned(), Value::Array(context.events.iter().map(event).collect()));
+    profile
 }
 
 /// Events have the fields of profiles.
@@ -160,6 +174,12 @@ fn check_any(text: &str) {
                 error.render(text);
             }
             assert_eq!(parse(&expression.to_string()), Ok(expression.clone()), "{text}");
+            let profile = object([("a", Some(Value::Array(vec![Value::Integer(1), Value::Integer(2)])))]);
+            let refused = expression.value(&profile, Timestamp::UNIX_EPOCH).err();
+            let refusals = expression.check_against_values(&profile).err().unwrap_or_default();
+            for error in refused.iter().chain(&refusals) {
+                assert!(text.get(error.span.clone()).is_some(), "{text}: {error:?}");
+            }
         }
         Err(error) => {
             assert!(text.get(error.span.clone()).is_some(), "{text}: {error:?}");
@@ -237,6 +257,23 @@ const TOKENS: &[&str] = &[
     "<=",
     "date",
     "date(2026, 1, 31)",
+    "select",
+    "exists",
+    "forall",
+    "over",
+    "where",
+    "let",
+    "{",
+    "}",
+    "a",
+    "map",
+    "groupBy",
+    "topN",
+    "mapEntry",
+    "if",
+    "x from a",
+    "^n",
+    "(x) => x",
 ];
 
 fn schema() -> Fields {
@@ -531,12 +568,33 @@ fn trees() -> impl Strategy<Value = Node> {
                 .prop_map(|(instant, window)| NodeKind::Occurs { instant, window: Box::new(window) }),
             (boxed(), boxed(), vec(steps(inner.clone()), 1..3))
                 .prop_map(|(events, time, steps)| { NodeKind::Chain { events, time, steps } }),
+            vec((any::<String>(), inner.clone()), 0..3).prop_map(NodeKind::Object),
+            (boxed(), boxed()).prop_map(|(of, condition)| NodeKind::Filter { of, condition }),
+            (select(&Quantifier::ALL[..]), vec(generators(inner.clone()), 1..3))
+                .prop_map(|(quantifier, generators)| NodeKind::Quantified { quantifier, generators }),
+            (select(&Aggregate::ALL[..]), boxed(), vec(generators(inner.clone()), 1..3)).prop_map(
+                |(aggregate, item, generators)| NodeKind::Aggregate { aggregate, item, generators }
+            ),
+            (words(), boxed(), boxed()).prop_map(|(name, value, body)| NodeKind::Let {
+                name: word(&name),
+                value,
+                body
+            }),
             (vec(names(), 1..3), boxed()).prop_map(|(parameters, body)| NodeKind::Lambda {
                 parameters: parameters.iter().map(|name| word(name)).collect(),
                 body
             }),
         ];
         kinds.prop_map(node)
+    })
+}
+
+fn generators(values: impl Strategy<Value = Node> + Clone + 'static) -> impl Strategy<Value = Generator> {
+    let condition = option::of(values.clone().prop_map(Box::new));
+    (words(), values.prop_map(Box::new), condition).prop_map(|(variable, range, condition)| Generator {
+        variable: word(&variable),
+        range,
+        condition,
     })
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct Anchor {
 
 /// A time on the line: from its start to its end, which is no part of it; an instant has no end.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
+pub(crate) struct Stretch {
     start: Timestamp,
     end: Option<Timestamp>,
 }
@@ -135,19 +135,25 @@ impl<V> Time<V> {
     }
 }
 
-impl Window<Anchor> {
+impl<V> Window<V> {
     /// Whether an instant lies in it; nothing, if one of its times is null.
-    pub(crate) fn contains(&self, instant: Timestamp, scope: Scope<'_>) -> Option<bool> {
+    pub(crate) fn holds(
+        &self,
+        instant: Timestamp,
+        now: Timestamp,
+        mut value: impl FnMut(&V) -> Option<Stretch>,
+    ) -> Option<bool> {
+        let mut stretch = |time: &Time<V>| time.stretch(now, &mut value);
         Some(match self {
-            Window::On(time) => time.stretch(scope)?.contains(instant),
-            Window::Beside { side: Side::Before, of } => of.stretch(scope)?.begins_after(instant),
-            Window::Beside { side: Side::After, of } => of.stretch(scope)?.is_over(instant),
+            Window::On(time) => stretch(time)?.contains(instant),
+            Window::Beside { side: Side::Before, of } => stretch(of)?.begins_after(instant),
+            Window::Beside { side: Side::After, of } => stretch(of)?.is_over(instant),
             Window::Between { first, last } => {
-                let (first, last) = (first.stretch(scope)?, last.stretch(scope)?);
+                let (first, last) = (stretch(first)?, stretch(last)?);
                 !first.begins_after(instant) && !last.is_over(instant)
             }
             Window::Distance { operator, count, unit, side, of } => {
-                let of = of.stretch(scope)?;
+                let of = stretch(of)?;
                 let count = i64::try_from(*count).unwrap_or(i64::MAX);
                 let count = if *side == Side::Before { -count } else { count };
                 of.is_at_distance(instant, *operator, *unit, count, *side)
@@ -156,32 +162,47 @@ impl Window<Anchor> {
     }
 }
 
-impl Time<Anchor> {
-    fn stretch(&self, scope: Scope<'_>) -> Option<Stretch> {
-        let now = scope.context.now;
-        Some(match self {
-            Time::Now => Stretch { start: now, end: None },
+impl<V> Time<V> {
+    fn stretch(&self, now: Timestamp, value: impl FnOnce(&V) -> Option<Stretch>) -> Option<Stretch> {
+        match self {
+            Time::Now => Some(Stretch::instant(now)),
             Time::Period(relation, unit) => {
                 let places = match relation {
                     Relation::Last => -1,
                     Relation::This => 0,
                     Relation::Next => 1,
                 };
-                Stretch::of(*unit, unit.shift(unit.start(now), places))
+                Some(Stretch::of(*unit, unit.shift(unit.start(now), places)))
             }
-            Time::Value(anchor) => {
-                let instant = anchor.term.evaluate(scope)?.time()?;
-                if anchor.is_day {
-                    Stretch::of(Unit::Day, Unit::Day.start(instant))
-                } else {
-                    Stretch { start: instant, end: None }
-                }
-            }
-        })
+            Time::Value(given) => value(given),
+        }
+    }
+}
+
+impl Window<Anchor> {
+    /// Whether an instant lies in it; nothing, if one of its times is null.
+    pub(crate) fn contains(&self, instant: Timestamp, scope: Scope<'_>) -> Option<bool> {
+        self.holds(instant, scope.context.now, |anchor| anchor.stretch(scope))
+    }
+}
+
+impl Anchor {
+    fn stretch(&self, scope: Scope<'_>) -> Option<Stretch> {
+        let instant = self.term.evaluate(scope)?.time()?;
+        Some(if self.is_day { Stretch::day(instant) } else { Stretch::instant(instant) })
     }
 }
 
 impl Stretch {
+    pub(crate) fn instant(start: Timestamp) -> Stretch {
+        Stretch { start, end: None }
+    }
+
+    /// The day in which an instant lies.
+    pub(crate) fn day(instant: Timestamp) -> Stretch {
+        Stretch::of(Unit::Day, Unit::Day.start(instant))
+    }
+
     /// One unit, from its start.
     fn of(unit: Unit, start: Timestamp) -> Stretch {
         Stretch { start, end: Some(unit.shift(start, 1)) }
@@ -215,7 +236,7 @@ impl Stretch {
         };
         // So many days from a day, or from a longer period, are a day, and no instant of it.
         let is_day = unit >= Unit::Day && self.end >= Stretch::of(Unit::Day, self.start).end;
-        let there = if is_day { Stretch::of(Unit::Day, there) } else { Stretch { start: there, end: None } };
+        let there = if is_day { Stretch::of(Unit::Day, there) } else { Stretch::instant(there) };
         match operator {
             Operator::Less => is_beside && farther.is_lt(),
             Operator::LessOrEqual => is_beside && farther.is_le(),

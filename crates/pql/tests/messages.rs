@@ -77,7 +77,7 @@ fn of_tokens_that_form_no_expression() {
 }
 
 #[test]
-fn of_parts_of_the_language_that_are_to_come() {
+fn of_parts_of_the_language_that_audiences_do_not_have_yet() {
     assert_snapshot!(messages(&[
         "select o from orders where o.total > 1",
         "exists o from orders",

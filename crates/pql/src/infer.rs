@@ -1,0 +1,580 @@
+//! What can be said of an expression of the whole language before it is evaluated: whether its names have a meaning, and
+//! whether its values are of the types that they are used as.
+//!
+//! Types come from literals, from what functions answer, and from the values of a profile, where there is one. What is not
+//! known is not at fault: a field that is missing is null, and null is a value of any type.
+
+use domain::value::{Object, Value};
+
+use crate::ast::{Aggregate, Generator, Literal, Node, NodeKind, Operator, Quantifier, Step, Word};
+use crate::check::{misshapen, unknown_function};
+use crate::error::{Error, Span};
+use crate::functions::{Function, Meaning};
+use crate::predicate::day_of;
+use crate::text::{java, like};
+use crate::walk::dynamic::Dynamic;
+use crate::walk::{beyond_profile, misplaced_lambda, no_parameter};
+use crate::window::Window;
+
+/// What is wrong with an expression.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// Whatever the profile is: a name without meaning, a call of the wrong form, a pattern that is none.
+    pub(crate) of_form: Vec<Error>,
+    /// A value of the wrong type, where it is evaluated.
+    pub(crate) of_type: Vec<Error>,
+}
+
+/// Looks through a whole query, for a profile like `sample`.
+pub(crate) fn infer(root: &Node, sample: &Object) -> Faults {
+    let profile = Kind::Object(vec![sample]);
+    let mut inference = Inference {
+        frames: vec![Frame::Item(profile.clone())],
+        profile: profile.clone(),
+        faults: Faults::default(),
+    };
+    match &root.kind {
+        NodeKind::Lambda { parameters, body } => {
+            if let Some(second) = parameters.get(1) {
+                let message = format!("query has no second parameter `{second}`");
+                let error = Error::wrong_type(message, second.span.clone());
+                inference.faults.of_form.push(error.help("name the profile only: `(P) => ...`"));
+            }
+            inference.frames.extend(parameters.first().map(|own| Frame::Variable(&own.text, profile)));
+            inference.kind(body);
+        }
+        _ => {
+            inference.kind(root);
+        }
+    }
+    inference.faults
+}
+
+/// The type of a value, as far as it is known.
+#[derive(Debug, Clone)]
+enum Kind<'a> {
+    Unknown,
+    Boolean,
+    Number,
+    /// A text, which may be a time.
+    Text,
+    /// A date or a date-time.
+    Time,
+    /// An object like these.
+    Object(Vec<&'a Object>),
+    Map,
+    Array(Box<Kind<'a>>),
+    Entry,
+}
+
+impl<'a> Kind<'a> {
+    /// The type of some values, where they have one.
+    fn of(samples: &[&'a Value]) -> Kind<'a> {
+        let mut kinds = samples.iter().map(|sample| match sample {
+            Value::Boolean(_) => Kind::Boolean,
+            Value::Integer(_) | Value::Double(_) => Kind::Number,
+            Value::String(_) => Kind::Text,
+            Value::Array(items) => Kind::Array(Box::new(Kind::of(&items.iter().collect::<Vec<_>>()))),
+            Value::Object(members) => Kind::Object(vec![members]),
+        });
+        let first = kinds.next().unwrap_or(Kind::Unknown);
+        kinds.fold(first, Kind::joined)
+    }
+
+    /// What is known of a value that is of one of two types.
+    fn joined(self, other: Kind<'a>) -> Kind<'a> {
+        match (self, other) {
+            (Kind::Boolean, Kind::Boolean) => Kind::Boolean,
+            (Kind::Number, Kind::Number) => Kind::Number,
+            (Kind::Text, Kind::Text) => Kind::Text,
+            (Kind::Time, Kind::Time) => Kind::Time,
+            (Kind::Map, Kind::Map) => Kind::Map,
+            (Kind::Object(mut left), Kind::Object(right)) => {
+                left.extend(right);
+                Kind::Object(left)
+            }
+            (Kind::Array(left), Kind::Array(right)) => Kind::Array(Box::new(left.joined(*right))),
+            _ => Kind::Unknown,
+        }
+    }
+
+    fn member(&self, name: &str) -> Kind<'a> {
+        match self {
+            Kind::Object(samples) => {
+                Kind::of(&samples.iter().filter_map(|sample| sample.get(name)).collect::<Vec<_>>())
+            }
+            Kind::Array(item) => Kind::Array(Box::new(match item.member(name) {
+                Kind::Array(inner) => *inner,
+                other => other,
+            })),
+            _ => Kind::Unknown,
+        }
+    }
+
+    /// The type of the items of an array.
+    fn item(&self) -> Kind<'a> {
+        match self {
+            Kind::Array(item) => (**item).clone(),
+            _ => Kind::Unknown,
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Kind::Number | Kind::Unknown)
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self, Kind::Text | Kind::Unknown)
+    }
+
+    fn is_time(&self) -> bool {
+        matches!(self, Kind::Time | Kind::Text | Kind::Number | Kind::Unknown)
+    }
+
+    fn is_boolean(&self) -> bool {
+        matches!(self, Kind::Boolean | Kind::Unknown)
+    }
+
+    fn is_array(&self) -> bool {
+        matches!(self, Kind::Array(_) | Kind::Unknown)
+    }
+
+    fn is_map(&self) -> bool {
+        matches!(self, Kind::Map | Kind::Object(_) | Kind::Unknown)
+    }
+
+    fn has_items(&self) -> bool {
+        self.is_array() || self.is_map()
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Kind::Unknown => "a value",
+            Kind::Boolean => "a boolean",
+            Kind::Number => "a number",
+            Kind::Text => "a string",
+            Kind::Time => "a date",
+            Kind::Object(_) => "an object",
+            Kind::Map => "a map",
+            Kind::Array(_) => "an array",
+            Kind::Entry => "an entry of a map",
+        }
+    }
+}
+
+enum Frame<'a> {
+    Item(Kind<'a>),
+    Variable(&'a str, Kind<'a>),
+}
+
+struct Inference<'a> {
+    /// What names mean, innermost last.
+    frames: Vec<Frame<'a>>,
+    profile: Kind<'a>,
+    faults: Faults,
+}
+
+impl<'a> Inference<'a> {
+    /// Looks at something with more names than there are around it.
+    fn within<T>(
+        &mut self,
+        frames: impl IntoIterator<Item = Frame<'a>>,
+        look: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.frames.len();
+        self.frames.extend(frames);
+        let seen = look(self);
+        self.frames.truncate(before);
+        seen
+    }
+
+    fn item(&self, levels: usize) -> Option<&Kind<'a>> {
+        let items = self.frames.iter().rev().filter_map(|frame| match frame {
+            Frame::Item(kind) => Some(kind),
+            Frame::Variable(..) => None,
+        });
+        items.into_iter().nth(levels)
+    }
+
+    fn named(&self, name: &str) -> Kind<'a> {
+        let variable = self.frames.iter().rev().find_map(|frame| match frame {
+            Frame::Variable(own, kind) if *own == name => Some(kind.clone()),
+            _ => None,
+        });
+        let Some(item) = self.item(0) else { return Kind::Unknown };
+        let field = variable.unwrap_or_else(|| item.member(name));
+        // `this` is the item itself, unless that is an object with such a field.
+        let is_item = name == "this" && (matches!(field, Kind::Unknown) || matches!(item, Kind::Array(_)));
+        if is_item { item.clone() } else { field }
+    }
+
+    fn kind(&mut self, node: &'a Node) -> Kind<'a> {
+        match &node.kind {
+            NodeKind::Literal(literal) => match literal {
+                Literal::Boolean(_) => Kind::Boolean,
+                Literal::Integer(_) | Literal::Double(_) => Kind::Number,
+                Literal::Text(_) => Kind::Text,
+            },
+            NodeKind::List(items) => {
+                let kinds: Vec<_> = items.iter().map(|item| self.kind(item)).collect();
+                let joined = kinds.into_iter().reduce(Kind::joined);
+                Kind::Array(Box::new(joined.unwrap_or(Kind::Unknown)))
+            }
+            NodeKind::Object(members) => {
+                for (_, value) in members {
+                    self.kind(value);
+                }
+                Kind::Map
+            }
+            NodeKind::Name(name) => self.named(name),
+            NodeKind::Up { levels, name } => match self.item(*levels).map(|item| item.member(&name.text)) {
+                Some(kind) => kind,
+                None => self.form(*beyond_profile(&node.span)),
+            },
+            NodeKind::Parameter(1) => self.profile.clone(),
+            NodeKind::Parameter(position) => self.form(*no_parameter(*position, &node.span)),
+            NodeKind::Member { of, name } => self.kind(of).member(&name.text),
+            NodeKind::Call { receiver, function, arguments } => {
+                self.call(receiver.as_deref(), function, arguments, node)
+            }
+            NodeKind::Filter { of, condition } => {
+                let kind = self.kind(of);
+                self.expect(&kind, Kind::has_items, "a filter", "an array", &of.span);
+                self.each(condition, &kind);
+                kind
+            }
+            NodeKind::Negate(operand) => {
+                let kind = self.kind(operand);
+                self.expect(&kind, Kind::is_number, "`-`", "a number", &operand.span);
+                Kind::Number
+            }
+            NodeKind::Not(operand) => {
+                self.kind(operand);
+                Kind::Boolean
+            }
+            NodeKind::And(operands) | NodeKind::Or(operands) => {
+                for operand in operands {
+                    self.kind(operand);
+                }
+                Kind::Boolean
+            }
+            NodeKind::Binary { operator, left, right } => self.binary(*operator, left, right),
+            NodeKind::Occurs { instant, window } => {
+                self.time(instant, "`occurs`");
+                self.window(window);
+                Kind::Boolean
+            }
+            NodeKind::Chain { events, time, steps } => self.chain(events, time, steps),
+            NodeKind::Quantified { quantifier, generators } => {
+                let before = self.frames.len();
+                let items = self.generators(generators);
+                self.frames.truncate(before);
+                match (quantifier, items.as_slice()) {
+                    (Quantifier::Select, [item]) => Kind::Array(Box::new(item.clone())),
+                    (Quantifier::Select, _) => Kind::Array(Box::new(Kind::Array(Box::new(Kind::Unknown)))),
+                    _ => Kind::Boolean,
+                }
+            }
+            NodeKind::Aggregate { aggregate, item, generators } => {
+                let before = self.frames.len();
+                self.generators(generators);
+                let kind = self.kind(item);
+                self.frames.truncate(before);
+                self.aggregated(*aggregate, &kind, &item.span)
+            }
+            NodeKind::Let { name, value, body } => {
+                let value = self.kind(value);
+                self.within([Frame::Variable(&name.text, value)], |inner| inner.kind(body))
+            }
+            NodeKind::Lambda { .. } => self.form(*misplaced_lambda(&node.span)),
+        }
+    }
+
+    /// The variables of generators, which stay.
+    fn generators(&mut self, generators: &'a [Generator]) -> Vec<Kind<'a>> {
+        let mut items = Vec::new();
+        for generator in generators {
+            let range = self.kind(&generator.range);
+            self.expect(&range, Kind::has_items, "`from`", "an array", &generator.range.span);
+            self.frames.push(Frame::Variable(&generator.variable.text, range.item()));
+            items.push(range.item());
+            if let Some(condition) = &generator.condition {
+                self.kind(condition);
+            }
+        }
+        items
+    }
+
+    fn binary(&mut self, operator: Operator, left: &'a Node, right: &'a Node) -> Kind<'a> {
+        let (left_kind, right_kind) = (self.kind(left), self.kind(right));
+        let called = format!("`{}`", operator.symbol());
+        match operator {
+            Operator::In | Operator::NotIn => {
+                self.expect(&right_kind, Kind::is_array, &called, "an array", &right.span);
+                Kind::Boolean
+            }
+            Operator::Like | Operator::Matches => {
+                self.expect(&left_kind, Kind::is_text, &called, "a string", &left.span);
+                self.pattern(right, &right_kind, &called, operator == Operator::Matches);
+                Kind::Boolean
+            }
+            Operator::Add
+            | Operator::Subtract
+            | Operator::Multiply
+            | Operator::Divide
+            | Operator::Remainder => {
+                self.expect(&left_kind, Kind::is_number, &called, "a number", &left.span);
+                self.expect(&right_kind, Kind::is_number, &called, "a number", &right.span);
+                Kind::Number
+            }
+            _ => Kind::Boolean,
+        }
+    }
+
+    fn pattern(&mut self, node: &'a Node, kind: &Kind<'a>, called: &str, is_java: bool) {
+        self.expect(kind, Kind::is_text, called, "a pattern as a string", &node.span);
+        let NodeKind::Literal(Literal::Text(text)) = &node.kind else { return };
+        if let Err(reason) = if is_java { java(text) } else { like(text) } {
+            let message = format!("pattern of {called} cannot be used: {reason}");
+            self.form(Error::wrong_type(message, node.span.clone()));
+        }
+    }
+
+    fn time(&mut self, node: &'a Node, called: &str) {
+        let kind = self.kind(node);
+        self.expect(&kind, Kind::is_time, called, "a date-time", &node.span);
+    }
+
+    fn window(&mut self, window: &'a Window<Node>) {
+        for node in window.values() {
+            self.time(node, "a window");
+        }
+    }
+
+    fn chain(&mut self, events: &'a Node, time: &'a Node, steps: &'a [Step]) -> Kind<'a> {
+        let array = self.kind(events);
+        self.expect(&array, Kind::has_items, "`CHAIN`", "an array", &events.span);
+        let event = || [Frame::Item(array.item())];
+        self.within(event(), |inner| inner.time(time, "`CHAIN`"));
+        let before = self.frames.len();
+        for (index, step) in steps.iter().enumerate() {
+            let label = &step.label;
+            if steps.iter().take(index).any(|other| other.label == *label) {
+                let message = format!("two steps have the name `{label}`");
+                let error = Error::wrong_type(message, label.span.clone());
+                self.form(error.help("give each a name of its own"));
+            }
+            self.within(event(), |inner| {
+                inner.kind(&step.what);
+                if let Some(condition) = &step.condition {
+                    inner.kind(condition);
+                }
+                if let Some(when) = &step.when {
+                    inner.window(&when.window);
+                }
+            });
+            self.frames.push(Frame::Variable(&label.text, Kind::Time));
+        }
+        self.frames.truncate(before);
+        Kind::Boolean
+    }
+
+    /// What an argument is that is asked of each item.
+    fn each(&mut self, argument: &'a Node, of: &Kind<'a>) -> Kind<'a> {
+        let item = of.item();
+        let frame = Frame::Item(item.clone());
+        let NodeKind::Lambda { parameters, body } = &argument.kind else {
+            return self.within([frame], |inner| inner.kind(argument));
+        };
+        let variables = match parameters.as_slice() {
+            [own] => vec![frame, Frame::Variable(&own.text, item)],
+            [first, second] => {
+                if let Kind::Array(_) = of {
+                    let message = "a lambda of two parameters takes the groups of `groupBy`, or a map";
+                    self.faults.of_type.push(Error::wrong_type(message, second.span.clone()));
+                }
+                let unknown = |word: &'a Word| Frame::Variable(&word.text, Kind::Unknown);
+                vec![frame, unknown(first), unknown(second)]
+            }
+            _ => return self.form(*misplaced_lambda(&argument.span)),
+        };
+        self.within(variables, |inner| inner.kind(body))
+    }
+
+    fn call(
+        &mut self,
+        receiver: Option<&'a Node>,
+        name: &'a Word,
+        arguments: &'a [Node],
+        node: &'a Node,
+    ) -> Kind<'a> {
+        let of = receiver.map_or(Kind::Unknown, |receiver| self.kind(receiver));
+        let Some(function) = Function::named(&name.text) else { return self.form(unknown_function(name)) };
+        if let Some(error) = misshapen(function, receiver, name, arguments) {
+            return self.form(error);
+        }
+        let kinds: Vec<_> =
+            arguments
+                .iter()
+                .enumerate()
+                .map(|(index, argument)| {
+                    if function.is_about_items(index) {
+                        self.each(argument, &of)
+                    } else {
+                        self.kind(argument)
+                    }
+                })
+                .collect();
+        let called = format!("`{name}`");
+        let span = receiver.map_or(&node.span, |receiver| &receiver.span);
+        self.expect_receiver(function.meaning, &of, &called, span);
+        for (index, (argument, kind)) in arguments.iter().zip(&kinds).enumerate() {
+            self.expect_argument(function.meaning, index, argument, kind, &called);
+        }
+        self.answer(function.meaning, of, kinds, arguments, span)
+    }
+
+    fn expect_receiver(&mut self, meaning: Meaning, of: &Kind<'a>, called: &str, span: &Span) {
+        match meaning {
+            Meaning::Text { .. } | Meaning::Matches | Meaning::RegexGroup => {
+                self.expect(of, Kind::is_text, called, "a string", span);
+            }
+            Meaning::Includes
+            | Meaning::Intersects
+            | Meaning::Intersection
+            | Meaning::SubsetOf
+            | Meaning::SupersetOf => self.expect(of, Kind::is_array, called, "an array", span),
+            Meaning::PartOf(_) => self.expect(of, Kind::is_time, called, "a date-time", span),
+            Meaning::Get | Meaning::Keys | Meaning::Values => {
+                self.expect(of, Kind::is_map, called, "a map", span);
+            }
+            Meaning::Count
+            | Meaning::Distinct
+            | Meaning::GroupBy
+            | Meaning::Filter
+            | Meaning::Map
+            | Meaning::Exists
+            | Meaning::Extreme { .. }
+            | Meaning::Head
+            | Meaning::Aggregate(_) => self.expect(of, Kind::has_items, called, "an array", span),
+            _ => {}
+        }
+    }
+
+    fn expect_argument(
+        &mut self,
+        meaning: Meaning,
+        index: usize,
+        argument: &'a Node,
+        kind: &Kind<'a>,
+        called: &str,
+    ) {
+        let span = &argument.span;
+        match (meaning, index) {
+            (Meaning::Text { .. }, 0) => self.expect(kind, Kind::is_text, called, "a string", span),
+            (Meaning::Text { .. }, _) => {
+                self.expect(kind, Kind::is_boolean, called, "`true` or `false`", span);
+            }
+            (Meaning::Matches | Meaning::RegexGroup, 0) => self.pattern(argument, kind, called, true),
+            (Meaning::RegexGroup, _) => {
+                self.expect(kind, Kind::is_number, called, "the number of a group", span)
+            }
+            (Meaning::Intersects | Meaning::Intersection | Meaning::SubsetOf | Meaning::SupersetOf, _) => {
+                self.expect(kind, Kind::is_array, called, "an array", span);
+            }
+            (Meaning::Date, _) => self.expect(kind, Kind::is_number, called, "whole numbers", span),
+            (Meaning::Extreme { .. }, 1) => {
+                self.expect(kind, Kind::is_number, called, "a number of items", span)
+            }
+            (Meaning::InSegment, _) => {
+                self.expect(kind, Kind::is_text, called, "the id of an audience as a string", span);
+            }
+            _ => {}
+        }
+    }
+
+    /// The type of what a function answers.
+    fn answer(
+        &mut self,
+        meaning: Meaning,
+        of: Kind<'a>,
+        arguments: Vec<Kind<'a>>,
+        nodes: &'a [Node],
+        span: &Span,
+    ) -> Kind<'a> {
+        let first = |arguments: Vec<Kind<'a>>| arguments.into_iter().next();
+        match meaning {
+            Meaning::If => arguments.into_iter().skip(1).reduce(Kind::joined).unwrap_or(Kind::Unknown),
+            Meaning::MapEntry => Kind::Entry,
+            Meaning::RegexGroup => Kind::Text,
+            Meaning::Date => self.date(nodes, span),
+            Meaning::Count | Meaning::PartOf(_) | Meaning::CurrentPart(_) => Kind::Number,
+            Meaning::Distinct | Meaning::Filter | Meaning::Intersection | Meaning::Extreme { .. } => match of
+            {
+                Kind::Array(_) => of,
+                _ => Kind::Unknown,
+            },
+            Meaning::Head => of.item(),
+            Meaning::GroupBy => Kind::Map,
+            Meaning::Map => match first(arguments) {
+                None | Some(Kind::Entry | Kind::Unknown) => Kind::Unknown,
+                Some(item) => Kind::Array(Box::new(item)),
+            },
+            Meaning::Get => Kind::Unknown,
+            Meaning::Keys => Kind::Array(Box::new(Kind::Unknown)),
+            Meaning::Values => Kind::Array(Box::new(Kind::Unknown)),
+            Meaning::Aggregate(aggregate) => {
+                let span = nodes.first().map_or(span, |argument| &argument.span);
+                let item = first(arguments).unwrap_or_else(|| of.item());
+                self.aggregated(aggregate, &item, span)
+            }
+            _ => Kind::Boolean,
+        }
+    }
+
+    fn aggregated(&mut self, aggregate: Aggregate, item: &Kind<'a>, span: &Span) -> Kind<'a> {
+        let called = format!("`{}`", aggregate.name());
+        match aggregate {
+            Aggregate::Sum | Aggregate::Average => {
+                self.expect(item, Kind::is_number, &called, "numbers", span);
+                Kind::Number
+            }
+            Aggregate::Min | Aggregate::Max => item.clone(),
+        }
+    }
+
+    /// A day of literals must exist.
+    fn date(&mut self, parts: &'a [Node], span: &Span) -> Kind<'a> {
+        let literal = |node: &Node| match &node.kind {
+            NodeKind::Literal(Literal::Integer(number)) => Dynamic::Integer(*number).number(),
+            _ => None,
+        };
+        let parts: Option<Vec<_>> = parts.iter().map(literal).collect();
+        if let Some([year, month, day]) = parts.as_deref()
+            && day_of(*year, *month, *day).is_none()
+        {
+            let error = Error::wrong_type("there is no such day", span.clone());
+            self.form(error.help("a date has a year, a month from 1 to 12, and a day of that month"));
+        }
+        Kind::Time
+    }
+
+    fn expect(
+        &mut self,
+        kind: &Kind<'a>,
+        fits: fn(&Kind<'a>) -> bool,
+        called: &str,
+        expected: &str,
+        span: &Span,
+    ) {
+        if !fits(kind) {
+            let message = format!("{called} takes {expected}, found {}", kind.name());
+            self.faults.of_type.push(Error::wrong_type(message, span.clone()));
+        }
+    }
+
+    fn form(&mut self, error: Error) -> Kind<'a> {
+        self.faults.of_form.push(error);
+        Kind::Unknown
+    }
+}

@@ -1,0 +1,131 @@
+//! Questions as lines of JSON, and their answers: how expressions are tried without a project.
+
+use domain::value::{Object, object_from_json};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use crate::error::{Error, ErrorKind};
+use crate::{Expression, parse, parse_json};
+
+/// What is to be done with the expression of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Evaluates it.
+    Evaluate,
+    /// Only looks whether it could be.
+    Check,
+}
+
+/// Answers a line of JSON:
+/// `{"id", "expression", "format": "pql/text" | "pql/json", "profile", "now", "as": "bool" | "value"}`, of which only the
+/// expression must be there.
+///
+/// The answer is `{"id", "result"}`, or `{"id", "error": {"kind", "message", "span"}}`; the span counts characters of the
+/// expression. `now` is the instant of evaluation of lines that do not give one.
+pub fn answer(line: &[u8], task: Task, now: Timestamp) -> Json {
+    let (id, result) = match serde_json::from_slice(line) {
+        Ok(Json::Object(question)) => {
+            let id = question.get("id").cloned().unwrap_or(Json::Null);
+            (id, result(&question, task, now))
+        }
+        Ok(_) => (Json::Null, Err(outside("line is no JSON object"))),
+        Err(error) => (Json::Null, Err(outside(format!("line is no JSON: {error}")))),
+    };
+    match result {
+        Ok(result) => json!({ "id": id, "result": result }),
+        Err(error) => json!({ "id": id, "error": error }),
+    }
+}
+
+fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Json, Json> {
+    let profile = profile(question)?;
+    let now = instant(question, now)?;
+    let is_value = match word(question, "as")? {
+        None | Some("bool") => false,
+        Some("value") => true,
+        Some(other) => {
+            return Err(outside(format!("`as` is `bool` or `value`, found `{}`", other.escape_debug())));
+        }
+    };
+    let text = question.get("expression").ok_or_else(|| outside("line has no `expression`"))?;
+    let is_json = match word(question, "format")? {
+        None | Some("pql/text") => false,
+        Some("pql/json") => true,
+        Some(other) => {
+            return Err(outside(format!(
+                "`format` is `pql/text` or `pql/json`, found `{}`",
+                other.escape_debug()
+            )));
+        }
+    };
+    let text = match text {
+        Json::String(text) => text.clone(),
+        document if is_json => document.to_string(),
+        _ => return Err(outside("`expression` is no string")),
+    };
+    let expression = expression(&text, is_json)?;
+    let whole = |error: Error| described(&error, &text, is_json);
+    match task {
+        Task::Check => {
+            let faults = expression.check_against_values(&profile);
+            faults.map_err(|faults| faults.into_iter().next().map_or(Json::Null, whole))?;
+            Ok(Json::Bool(true))
+        }
+        Task::Evaluate if is_value => expression.value(&profile, now).map_err(whole),
+        Task::Evaluate => expression.holds(&profile, now).map(Json::Bool).map_err(whole),
+    }
+}
+
+fn expression(text: &str, is_json: bool) -> Result<Expression, Json> {
+    if !is_json {
+        return parse(text).map_err(|error| described(&error, text, false));
+    }
+    let document = serde_json::from_str(text);
+    let document: Json = document.map_err(|error| {
+        described(&Error::parse(format!("expression is no JSON: {error}"), 0..0), text, true)
+    })?;
+    parse_json(&document).map_err(|error| described(&error, text, true))
+}
+
+fn profile(question: &Map<String, Json>) -> Result<Object, Json> {
+    match question.get("profile") {
+        None | Some(Json::Null) => Ok(Object::new()),
+        Some(Json::Object(members)) => Ok(object_from_json(members)),
+        Some(_) => Err(outside("`profile` is no object")),
+    }
+}
+
+fn instant(question: &Map<String, Json>, now: Timestamp) -> Result<Timestamp, Json> {
+    match word(question, "now")? {
+        None => Ok(now),
+        Some(text) => text.parse().map_err(|_| outside("`now` is no instant as RFC 3339 writes it")),
+    }
+}
+
+/// A member that is a string, if there is one.
+fn word<'a>(question: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, Json> {
+    match question.get(key) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
+        Some(_) => Err(outside(format!("`{key}` is no string"))),
+    }
+}
+
+/// An error of an expression. One that is read from JSON is at fault as a whole.
+fn described(error: &Error, text: &str, is_json: bool) -> Json {
+    let characters = |end: usize| text.get(..end).unwrap_or(text).chars().count();
+    let (from, to) = match is_json {
+        true => (0, text.chars().count()),
+        false => (characters(error.span.start), characters(error.span.end)),
+    };
+    let kind = match error.kind {
+        ErrorKind::Parse => "parse_error",
+        ErrorKind::Type | ErrorKind::Edge => "type_error",
+    };
+    json!({ "kind": kind, "message": error.to_string(), "span": [from, to] })
+}
+
+/// An error of the line around the expression.
+fn outside(message: impl Into<String>) -> Json {
+    json!({ "kind": "parse_error", "message": message.into(), "span": [0, 0] })
+}

@@ -1,0 +1,408 @@
+//! Evaluation of the whole language: a walk of the tree, on values of any type.
+//!
+//! What has no type before it is read is held to one when it is: arithmetic on a string is an error, a comparison with one
+//! does not hold. The work of a walk is counted, and has an end whatever the text and the profile are.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use domain::value::Object;
+use jiff::Timestamp;
+use regex::Regex;
+
+use crate::ast::{Generator, Literal, Node, NodeKind, Operator, Quantifier};
+use crate::error::{Error, Span};
+use crate::predicate::{calculate, negate};
+use crate::text::{java, like};
+use crate::walk::dynamic::Dynamic;
+
+mod calls;
+mod chain;
+pub(crate) mod dynamic;
+
+/// How many steps a walk may take: far more than any audience needs, and fewer than anybody would wait for.
+const MAX_STEPS: u64 = 10_000_000;
+
+/// How many patterns a walk may build: each takes memory of its own.
+const MAX_PATTERNS: usize = 128;
+
+/// Errors are boxed, so that the frames of the walk, which recurses, stay small.
+type Result<T> = std::result::Result<T, Box<Error>>;
+
+/// Looks at a tuple of items and at whether it satisfies the conditions, and says whether to go on.
+type Visit<'v, 'a> = dyn FnMut(&Scope<'_, 'a>, &[Dynamic<'a>], bool) -> Result<bool> + 'v;
+
+/// What an expression is evaluated on.
+pub(crate) struct Walk<'a> {
+    pub(crate) profile: &'a Object,
+    pub(crate) now: Timestamp,
+    steps: Cell<u64>,
+    patterns: RefCell<HashMap<(bool, &'a str), Regex>>,
+}
+
+/// What names mean: innermost first.
+struct Scope<'s, 'a> {
+    frame: Frame<'a>,
+    outer: Option<&'s Scope<'s, 'a>>,
+}
+
+enum Frame<'a> {
+    /// What a condition is about: bare names are its fields.
+    Item(Dynamic<'a>),
+    Variable(&'a str, Dynamic<'a>),
+}
+
+impl<'s, 'a> Scope<'s, 'a> {
+    fn within(&'s self, frame: Frame<'a>) -> Scope<'s, 'a> {
+        Scope { frame, outer: Some(self) }
+    }
+
+    fn frames(&self) -> impl Iterator<Item = &Frame<'a>> {
+        let mut next = Some(self);
+        std::iter::from_fn(move || {
+            let scope = next?;
+            next = scope.outer;
+            Some(&scope.frame)
+        })
+    }
+
+    fn variable(&self, name: &str) -> Option<Dynamic<'a>> {
+        self.frames().find_map(|frame| match frame {
+            Frame::Variable(own, value) if *own == name => Some(value.clone()),
+            _ => None,
+        })
+    }
+
+    /// What the condition so many levels further out is about.
+    fn item(&self, levels: usize) -> Option<&Dynamic<'a>> {
+        let items = self.frames().filter_map(|frame| match frame {
+            Frame::Item(item) => Some(item),
+            Frame::Variable(..) => None,
+        });
+        items.into_iter().nth(levels)
+    }
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(profile: &'a Object, now: Timestamp) -> Walk<'a> {
+        Walk { profile, now, steps: Cell::new(0), patterns: RefCell::default() }
+    }
+
+    /// The value of a whole query.
+    pub(crate) fn query(&self, root: &'a Node) -> Result<Dynamic<'a>> {
+        let profile = Dynamic::Members(self.profile);
+        let scope = Scope { frame: Frame::Item(profile.clone()), outer: None };
+        let value = match &root.kind {
+            NodeKind::Lambda { parameters, body } => match parameters.as_slice() {
+                [own] => self.value(body, &scope.within(Frame::Variable(&own.text, profile))),
+                _ => Err(fault("a query has one parameter, the profile", root.span.clone())),
+            },
+            _ => self.value(root, &scope),
+        }?;
+        self.charge(&root.span)?;
+        Ok(value)
+    }
+
+    /// Counts a step of work, and says whether there may be more.
+    pub(crate) fn work(&self) -> bool {
+        self.steps.set(self.steps.get() + 1);
+        self.steps.get() <= MAX_STEPS
+    }
+
+    /// Counts a step of work, of which there is an end.
+    pub(crate) fn charge(&self, span: &Span) -> Result<()> {
+        if self.work() {
+            return Ok(());
+        }
+        let message = format!("evaluation takes more than {MAX_STEPS} steps");
+        let error = Error::wrong_type(message, span.clone());
+        Err(error.help("ask fewer questions about each pair of items").into())
+    }
+
+    fn holds(&self, node: &'a Node, scope: &Scope<'_, 'a>) -> Result<bool> {
+        Ok(self.value(node, scope)?.holds())
+    }
+
+    fn value(&self, node: &'a Node, scope: &Scope<'_, 'a>) -> Result<Dynamic<'a>> {
+        self.charge(&node.span)?;
+        Ok(match &node.kind {
+            NodeKind::Literal(literal) => match literal {
+                Literal::Boolean(boolean) => Dynamic::Boolean(*boolean),
+                Literal::Integer(number) => Dynamic::Integer(*number),
+                Literal::Double(number) => Dynamic::Double(*number),
+                Literal::Text(text) => Dynamic::Text(text),
+            },
+            NodeKind::List(items) => {
+                Dynamic::array(items.iter().map(|item| self.value(item, scope)).collect::<Result<_>>()?)
+            }
+            NodeKind::Object(members) => {
+                let entry =
+                    |(key, value): &'a (String, Node)| Ok((Dynamic::Text(key), self.value(value, scope)?));
+                Dynamic::Map(members.iter().map(entry).collect::<Result<Vec<_>>>()?.into())
+            }
+            NodeKind::Name(name) => self.named(name, &node.span, scope)?,
+            NodeKind::Up { levels, name } => match scope.item(*levels) {
+                Some(item) => self.member(item, &name.text, &node.span)?,
+                None => return Err(beyond_profile(&node.span)),
+            },
+            NodeKind::Parameter(1) => Dynamic::Members(self.profile),
+            NodeKind::Parameter(position) => return Err(no_parameter(*position, &node.span)),
+            NodeKind::Member { of, name } => {
+                let of = self.value(of, scope)?;
+                self.member(&of, &name.text, &node.span)?
+            }
+            NodeKind::Call { receiver, function, arguments } => {
+                self.call(receiver.as_deref(), function, arguments, node, scope)?
+            }
+            NodeKind::Filter { of, condition } => {
+                let of = self.value(of, scope)?;
+                self.filter(of, condition, &node.span, scope)?
+            }
+            NodeKind::Negate(operand) => {
+                let value = self.value(operand, scope)?;
+                if value.is_null() {
+                    return Ok(value);
+                }
+                let number = value.number().ok_or_else(|| wrong("`-`", "a number", &value, &operand.span))?;
+                negate(number).map_or(Dynamic::Null, Dynamic::from)
+            }
+            NodeKind::Not(operand) => Dynamic::Boolean(!self.holds(operand, scope)?),
+            NodeKind::And(operands) => Dynamic::Boolean(self.all(operands, true, scope)?),
+            NodeKind::Or(operands) => Dynamic::Boolean(!self.all(operands, false, scope)?),
+            NodeKind::Binary { operator, left, right } => self.binary(*operator, left, right, scope)?,
+            NodeKind::Occurs { instant, window } => self.occurs(instant, window, scope)?,
+            NodeKind::Chain { events, time, steps } => self.chain(events, time, steps, scope)?,
+            NodeKind::Quantified { quantifier, generators } => {
+                self.quantified(*quantifier, generators, scope)?
+            }
+            NodeKind::Aggregate { aggregate, item, generators } => {
+                let mut values = Vec::new();
+                self.tuples(generators, true, true, scope, &mut Vec::new(), &mut |scope, _, _| {
+                    values.push(self.value(item, scope)?);
+                    Ok(true)
+                })?;
+                self.aggregated(*aggregate, &values, &item.span)?
+            }
+            NodeKind::Let { name, value, body } => {
+                let value = self.value(value, scope)?;
+                self.value(body, &scope.within(Frame::Variable(&name.text, value)))?
+            }
+            NodeKind::Lambda { .. } => return Err(misplaced_lambda(&node.span)),
+        })
+    }
+
+    /// What a bare name means: a variable, else a field of what the condition around is about.
+    fn named(&self, name: &str, span: &Span, scope: &Scope<'_, 'a>) -> Result<Dynamic<'a>> {
+        if let Some(value) = scope.variable(name) {
+            return Ok(value);
+        }
+        let Some(item) = scope.item(0) else { return Ok(Dynamic::Null) };
+        let field = self.member(item, name, span)?;
+        // `this` is the item itself, unless that is an object with such a field.
+        let is_item = name == "this" && (field.is_null() || item.items().is_some());
+        Ok(if is_item { item.clone() } else { field })
+    }
+
+    /// Whether all operands hold, or none does.
+    fn all(&self, operands: &'a [Node], wanted: bool, scope: &Scope<'_, 'a>) -> Result<bool> {
+        for operand in operands {
+            if self.holds(operand, scope)? != wanted {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A member, for the work that its items are.
+    fn member(&self, of: &Dynamic<'a>, name: &str, span: &Span) -> Result<Dynamic<'a>> {
+        if matches!(of, Dynamic::Items(_) | Dynamic::Array(_)) {
+            self.charge_for(of, span)?;
+        }
+        Ok(of.member(name))
+    }
+
+    /// Counts a step for every item of a value.
+    fn charge_for(&self, value: &Dynamic<'a>, span: &Span) -> Result<()> {
+        let count = value.count().and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        self.steps.set(self.steps.get().saturating_add(count));
+        self.charge(span)
+    }
+
+    fn binary(
+        &self,
+        operator: Operator,
+        left_node: &'a Node,
+        right_node: &'a Node,
+        scope: &Scope<'_, 'a>,
+    ) -> Result<Dynamic<'a>> {
+        let (left, right) = (self.value(left_node, scope)?, self.value(right_node, scope)?);
+        let work = || self.work();
+        Ok(Dynamic::Boolean(match operator {
+            Operator::Equal => left.equals(&right, &work) == Some(true),
+            Operator::Unequal => left.equals(&right, &work) == Some(false),
+            Operator::Less => left.compare(&right).is_some_and(|order| order.is_lt()),
+            Operator::LessOrEqual => left.compare(&right).is_some_and(|order| order.is_le()),
+            Operator::Greater => left.compare(&right).is_some_and(|order| order.is_gt()),
+            Operator::GreaterOrEqual => left.compare(&right).is_some_and(|order| order.is_ge()),
+            Operator::Like | Operator::Matches => {
+                let is_java = operator == Operator::Matches;
+                return self.found(is_java, (left, &left_node.span), (right, &right_node.span));
+            }
+            Operator::In | Operator::NotIn => {
+                let wanted = operator == Operator::In;
+                if left.is_null() || right.is_null() {
+                    return Ok(Dynamic::Boolean(false));
+                }
+                let called = format!("`{}`", operator.symbol());
+                let items =
+                    right.items().ok_or_else(|| wrong(&called, "an array", &right, &right_node.span))?;
+                self.is_among(&left, &items) == wanted
+            }
+            _ => {
+                if left.is_null() || right.is_null() {
+                    return Ok(Dynamic::Null);
+                }
+                let called = format!("`{}`", operator.symbol());
+                let number = |value: &Dynamic<'a>, node: &Node| {
+                    value.number().ok_or_else(|| wrong(&called, "a number", value, &node.span))
+                };
+                let (left, right) = (number(&left, left_node)?, number(&right, right_node)?);
+                return Ok(calculate(operator, left, right).map_or(Dynamic::Null, Dynamic::from));
+            }
+        }))
+    }
+
+    fn is_among(&self, item: &Dynamic<'a>, items: &[Dynamic<'a>]) -> bool {
+        items.iter().any(|each| item.equals(each, &|| self.work()) == Some(true))
+    }
+
+    /// Whether a pattern is found in a text; a text of any pattern is built once.
+    fn found(
+        &self,
+        is_java: bool,
+        (subject, subject_span): (Dynamic<'a>, &Span),
+        (pattern, pattern_span): (Dynamic<'a>, &Span),
+    ) -> Result<Dynamic<'a>> {
+        let called = if is_java { "`matches`" } else { "`like`" };
+        let (subject, pattern) = match (&subject, &pattern) {
+            (Dynamic::Null, _) | (_, Dynamic::Null) => return Ok(Dynamic::Boolean(false)),
+            (Dynamic::Text(subject), Dynamic::Text(pattern)) => (*subject, *pattern),
+            (Dynamic::Text(_), other) => {
+                return Err(wrong(called, "a pattern as a string", other, pattern_span));
+            }
+            (other, _) => return Err(wrong(called, "a string", other, subject_span)),
+        };
+        let pattern = self.pattern(is_java, pattern, called, pattern_span)?;
+        Ok(Dynamic::Boolean(pattern.is_match(subject)))
+    }
+
+    fn pattern(&self, is_java: bool, text: &'a str, called: &str, span: &Span) -> Result<Regex> {
+        if let Some(pattern) = self.patterns.borrow().get(&(is_java, text)) {
+            return Ok(pattern.clone());
+        }
+        if self.patterns.borrow().len() == MAX_PATTERNS {
+            let message = format!("evaluation builds more than {MAX_PATTERNS} patterns");
+            return Err(fault(message, span.clone()));
+        }
+        let built = if is_java { java(text) } else { like(text) };
+        let pattern = built
+            .map_err(|reason| fault(format!("pattern of {called} cannot be used: {reason}"), span.clone()))?;
+        self.patterns.borrow_mut().insert((is_java, text), pattern.clone());
+        Ok(pattern)
+    }
+
+    fn quantified(
+        &self,
+        quantifier: Quantifier,
+        generators: &'a [Generator],
+        scope: &Scope<'_, 'a>,
+    ) -> Result<Dynamic<'a>> {
+        let mut selected = Vec::new();
+        let is_for_all = quantifier == Quantifier::ForAll;
+        let went_through =
+            self.tuples(generators, !is_for_all, true, scope, &mut Vec::new(), &mut |_, tuple, holds| {
+                if let (Quantifier::Select, [items @ .., last]) = (quantifier, tuple) {
+                    let is_tuple = !items.is_empty();
+                    selected.push(if is_tuple { Dynamic::array(tuple.to_vec()) } else { last.clone() });
+                }
+                Ok(if is_for_all { holds } else { quantifier == Quantifier::Select })
+            })?;
+        Ok(match quantifier {
+            Quantifier::Select => Dynamic::array(selected),
+            Quantifier::Exists => Dynamic::Boolean(!went_through),
+            Quantifier::ForAll => Dynamic::Boolean(went_through),
+        })
+    }
+
+    /// Visits every tuple of items until a visit says no: those that satisfy the conditions only, or all of them with
+    /// whether they do, as far as it is `satisfied` already. Answers whether no visit said no.
+    fn tuples(
+        &self,
+        generators: &'a [Generator],
+        only_satisfying: bool,
+        satisfied: bool,
+        scope: &Scope<'_, 'a>,
+        tuple: &mut Vec<Dynamic<'a>>,
+        visit: &mut Visit<'_, 'a>,
+    ) -> Result<bool> {
+        let Some((generator, rest)) = generators.split_first() else {
+            return visit(scope, tuple, satisfied);
+        };
+        let range = self.value(&generator.range, scope)?;
+        for item in self.items(&range, "`from`", &generator.range.span)? {
+            self.charge(&generator.range.span)?;
+            let scope = scope.within(Frame::Variable(&generator.variable.text, item.clone()));
+            let holds = match &generator.condition {
+                Some(condition) => self.holds(condition, &scope)?,
+                None => true,
+            };
+            if only_satisfying && !holds {
+                continue;
+            }
+            tuple.push(item);
+            let goes_on = self.tuples(rest, only_satisfying, satisfied && holds, &scope, tuple, visit)?;
+            tuple.pop();
+            if !goes_on {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The items of an array, or the values of a map; none, where it is null.
+    fn items(&self, value: &Dynamic<'a>, called: &str, span: &Span) -> Result<Vec<Dynamic<'a>>> {
+        if value.is_null() {
+            return Ok(Vec::new());
+        }
+        self.charge_for(value, span)?;
+        let items = value.items().map(|items| items.to_vec());
+        let items = items.or_else(|| Some(value.entries()?.iter().map(|(_, value)| value.clone()).collect()));
+        items.ok_or_else(|| wrong(called, "an array", value, span))
+    }
+}
+
+fn fault(message: impl Into<String>, span: Span) -> Box<Error> {
+    Error::wrong_type(message, span).into()
+}
+
+/// What is said of a value of the wrong type.
+fn wrong(called: &str, expected: &str, found: &Dynamic<'_>, span: &Span) -> Box<Error> {
+    fault(format!("{called} takes {expected}, found {}", found.type_name()), span.clone())
+}
+
+pub(crate) fn beyond_profile(span: &Span) -> Box<Error> {
+    let error = Error::wrong_type("`^` leads further out than the profile", span.clone());
+    error
+        .help("a bare name is a field of what the condition is about, and each `^` leads one condition out")
+        .into()
+}
+
+pub(crate) fn no_parameter(position: u32, span: &Span) -> Box<Error> {
+    let error = Error::wrong_type(format!("query has no parameter `${position}`"), span.clone());
+    error.help("write `$1` for the profile").into()
+}
+
+pub(crate) fn misplaced_lambda(span: &Span) -> Box<Error> {
+    let error = Error::wrong_type("a lambda stands where a value is expected", span.clone());
+    error.help("a lambda may stand at the head of a query, or say what a function asks of each item").into()
+}

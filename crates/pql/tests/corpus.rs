@@ -1,0 +1,95 @@
+//! The table of cases in `corpus.txt`, through the same door as `tributary pql eval`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers may fail like the test"
+)]
+
+use jiff::Timestamp;
+use pql::line::{Task, answer};
+use serde_json::{Value as Json, json};
+
+/// A case, and where it stands in the table.
+struct Case<'a> {
+    line: usize,
+    expression: &'a str,
+    is_value: bool,
+    expected: &'a str,
+    profile: &'a str,
+    now: &'a str,
+}
+
+fn cases(table: &str) -> Vec<Case<'_>> {
+    let (mut profile, mut now, mut cases) = ("{}", "", Vec::new());
+    for (index, line) in table.lines().enumerate() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(given) = line.strip_prefix("profile {") {
+            profile = &line[line.len() - given.len() - 1..];
+        } else if let Some(given) = line.strip_prefix("now 2") {
+            now = &line[line.len() - given.len() - 1..];
+        } else if let Some((expression, expected)) = line.split_once(" ==> ") {
+            cases.push(Case { line: index + 1, expression, is_value: false, expected, profile, now });
+        } else if let Some((expression, expected)) = line.split_once(" ~~> ") {
+            cases.push(Case { line: index + 1, expression, is_value: true, expected, profile, now });
+        } else {
+            panic!("line {} is no case: {line}", index + 1);
+        }
+    }
+    cases
+}
+
+fn answered(case: &Case<'_>, task: Task) -> Json {
+    let profile: Json = serde_json::from_str(case.profile).unwrap();
+    let question = json!({
+        "id": case.line,
+        "expression": case.expression,
+        "format": "pql/text",
+        "profile": profile,
+        "now": case.now,
+        "as": if case.is_value { "value" } else { "bool" },
+    });
+    let answer = answer(question.to_string().as_bytes(), task, Timestamp::UNIX_EPOCH);
+    assert_eq!(answer["id"], json!(case.line), "an answer names its question");
+    answer
+}
+
+/// What is wrong with an answer, if anything is.
+fn wrong(case: &Case<'_>) -> Option<String> {
+    let answer = answered(case, Task::Evaluate);
+    let is_right = match case.expected.strip_prefix('!') {
+        Some(expected) => {
+            let (kind, span) = expected.split_once(' ').unwrap_or((expected, ""));
+            let found = &answer["error"]["span"];
+            let found = format!("{}..{}", found[0], found[1]);
+            answer["error"]["kind"] == kind && (span.is_empty() || span == found)
+        }
+        None => answer["result"] == serde_json::from_str::<Json>(case.expected).unwrap(),
+    };
+    (!is_right).then(|| {
+        format!("{}: {}\n  expected {}\n  found {answer}\n", case.line, case.expression, case.expected)
+    })
+}
+
+#[test]
+fn every_case_is_answered_as_the_table_says() {
+    let table = include_str!("corpus.txt");
+    let cases = cases(table);
+    assert!(cases.len() >= 300, "{}", cases.len());
+    let wrong: String = cases.iter().filter_map(wrong).collect();
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn what_has_an_answer_passes_the_check() {
+    let wrong: String = cases(include_str!("corpus.txt"))
+        .iter()
+        .map(|case| (case, answered(case, Task::Check)))
+        .filter(|(case, checked)| checked.get("result").is_none() != case.expected.starts_with('!'))
+        .map(|(case, checked)| format!("{}: {}\n  found {checked}\n", case.line, case.expression))
+        .collect();
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
