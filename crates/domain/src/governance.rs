@@ -15,6 +15,7 @@ use crate::name::{AudienceName, DatastreamName, PartnerName, PolicyName};
 use crate::refusal::{Activation, Cause, Lineage, Refusal, Through};
 use crate::value::FieldPath;
 
+pub mod core;
 pub mod evaluation;
 
 /// A data usage policy: denies marketing actions on data whose labels satisfy an expression.

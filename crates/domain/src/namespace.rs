@@ -159,8 +159,17 @@ impl Namespace {
             ("Email_LC_SHA256", "E-mail address (SHA-256, lower-cased)", Email, ValueRule::EmailSha256),
             ("Phone_E.164", "Phone number (E.164)", Phone, ValueRule::PhoneE164),
             ("Phone_SHA256_E.164", "Phone number (SHA-256, E.164)", Phone, ValueRule::PhoneE164Sha256),
+            // What is hashed here need not be E.164: it is found by those who hash the same way.
+            ("Phone", "Phone number", Phone, ValueRule::Text),
+            ("Phone_SHA256", "Phone number (SHA-256)", Phone, ValueRule::PhoneE164Sha256),
             ("IDFA", "Apple IDFA", Device, ValueRule::Text),
             ("GAID", "Google advertising ID", Device, ValueRule::Text),
+            ("WAID", "Windows advertising ID", Device, ValueRule::Text),
+            ("APNS", "Apple push notification token", Device, ValueRule::Text),
+            ("FCM", "Firebase cloud messaging token", Device, ValueRule::Text),
+            ("AAID", "Adobe Analytics ID", Cookie, ValueRule::Text),
+            ("AdCloud", "Adobe Advertising Cloud ID", Cookie, ValueRule::Text),
+            ("TNTID", "Adobe Target ID", Cookie, ValueRule::Text),
         ]
         .map(|(code, title, kind, value)| Namespace {
             code: NamespaceCode(code.to_owned()),

@@ -179,7 +179,7 @@ fn statuses_and_actions() -> Vec<Case> {
         ("another case of the container", asked("/marketingactions/custom/exportToThirdParty"), "C2", ""),
         ("a name of which the action's is the beginning", asked(&format!("{EXPORT}2")), "C2", ""),
         ("an action of no policy", asked("/marketingActions/custom/unheardOf"), "C2", ""),
-        ("any of several actions", of_labels(&[two.clone()], &["C2"]), "C2", "two"),
+        ("any of several actions", of_labels(std::slice::from_ref(&two), &["C2"]), "C2", "two"),
         ("only policies of the action", of_labels(&[other, two.clone()], &["C2"]), "C2", "two"),
         ("policies in the order of the request", of_labels(&[first, two], &["C2"]), "C2", "z two"),
         ("no policies", of_labels(&[], &["C2"]), "C2", ""),
@@ -216,8 +216,8 @@ fn entities() -> Vec<Case> {
     for (entity, fields) in in_entity.iter_mut().zip(documented) {
         entity["request_fields"] = json!(fields);
     }
-    let mut by_connection = datasets();
-    by_connection[2]["dataSetLabels"]["connection"]["labels"] = json!(["C4"]);
+    let mut by_connection = json!(datasets());
+    *by_connection.pointer_mut("/2/dataSetLabels/connection/labels").unwrap() = json!(["C4"]);
     vec![
         ("all fields of all datasets", of_datasets(json!({})), "C1 C2 C4 C5 C6", "targeting"),
         ("the documents' fields", meta(documented), "C2 C5 C6", ""),

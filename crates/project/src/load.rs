@@ -5,7 +5,7 @@ use std::path::Path;
 
 use domain::catalogue::{Catalogue, FORMAT};
 use domain::dataflow::Dataflow;
-use domain::governance::{self, PolicyStatus};
+use domain::governance::{self, PolicyStatus, core};
 use domain::label::Label;
 use domain::namespace::Namespace;
 use domain::schema::Class;
@@ -65,6 +65,10 @@ fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut V
     }
     scope.catalogue.policies =
         forms.policies.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
+    if let Some(project) = &forms.project.form {
+        let core = project.enabled_core_policies(&mut Notes::of(&forms.project.file, problems));
+        scope.catalogue.policies.extend(core.into_iter().map(|policy| (policy.name.clone(), policy)));
+    }
     let union = schema::union(forms, &scope.catalogue.schemas, Class::Profile, problems);
     let events = schema::union(forms, &scope.catalogue.schemas, Class::ExperienceEvent, problems);
     let schemas = union.as_ref().zip(events.as_ref());
@@ -119,9 +123,16 @@ fn warn_of_idle_labels(forms: &Forms, catalogue: &Catalogue, warnings: &mut Vec<
         let listed: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
         let message =
             format!("no enabled policy speaks of what this dataflow carries, labelled {}", listed.join(", "));
-        let help = match off.first() {
-            Some(policy) => format!("enable policy `{}`, or write one", policy.name),
-            None => "write a policy, as labels alone restrict nothing".to_owned(),
+        let core = || core::policies().find(|policy| policy.deny.matched(&labels).is_some());
+        let help = match (off.first(), core()) {
+            (Some(policy), _) => format!("enable policy `{}`, or write one", policy.name),
+            (None, Some(policy)) => {
+                format!(
+                    "enable core policy `{}` under `core_policies` of `project.yaml`, or write one",
+                    policy.name
+                )
+            }
+            (None, None) => "write a policy, as labels alone restrict nothing".to_owned(),
         };
         let part = forms.dataflows.parts.get(name).and_then(|part| part.form.as_ref());
         let at = part.map_or(Position::START, |form| form.place());

@@ -1,10 +1,10 @@
 //! `policies/<name>.yaml`: which marketing actions are denied on data of which labels.
 
-use domain::governance::{Deny, Operator, Policy, PolicyStatus};
+use domain::governance::{Deny, Operator, Policy, PolicyStatus, core};
 use domain::label::{Label, MarketingAction};
 use domain::name::PolicyName;
 
-use crate::problem::Notes;
+use crate::problem::{Notes, Position};
 use crate::read::{At, Members, Read, word};
 use crate::yaml::Node;
 
@@ -111,6 +111,11 @@ impl PolicyForm {
         scope: &Scope<'_>,
         notes: &mut Notes<'_>,
     ) -> Option<Policy> {
+        if core::policies().any(|core| core.name == *name) {
+            let help =
+                "enable that one under `core_policies` of `project.yaml`, or rename the file".to_owned();
+            notes.note(Position::START, format!("a core policy is named `{name}`"), help);
+        }
         scope.forms.check_actions(&self.marketing_actions, notes);
         scope.forms.check_labels(self.deny.labels(), notes);
         Some(Policy {

@@ -1,5 +1,6 @@
-//! `project.yaml` with the project's own labels, and `marketing-actions.yaml`: the words that governance uses.
+//! `project.yaml` with the project's own labels and the core policies that it enables, and `marketing-actions.yaml`: the words that governance uses.
 
+use domain::governance::{Policy, PolicyStatus, core};
 use domain::label::{CORE_LABELS, CORE_MARKETING_ACTIONS, Label, MarketingAction};
 
 use crate::problem::Notes;
@@ -14,6 +15,8 @@ pub(crate) struct ProjectForm {
     pub(crate) title: String,
     /// The project's own labels, and what each says.
     labels: Entries<String, String>,
+    /// The core policies that count, by name.
+    core_policies: Vec<At<String>>,
 }
 
 impl Read for ProjectForm {
@@ -21,13 +24,14 @@ impl Read for ProjectForm {
         let mut members = Members::of(node, notes)?;
         let title = members.required("title", notes);
         let labels = members.optional("labels", notes);
+        let core_policies = members.optional("core_policies", notes);
         members.finish(notes);
         let labels: Entries<String, String> = labels?.unwrap_or_default();
         for (label, _) in labels.iter().filter(|(label, _)| is_core_label(&label.value)) {
             let help = "take it out, or choose another name".to_owned();
             notes.note(label.at, format!("`{}` is a core label already", label.value), help);
         }
-        Some(ProjectForm { title: title?, labels })
+        Some(ProjectForm { title: title?, labels, core_policies: core_policies?.unwrap_or_default() })
     }
 }
 
@@ -52,6 +56,22 @@ fn is_core_label(word: &str) -> bool {
 
 fn is_core_action(word: &str) -> bool {
     CORE_MARKETING_ACTIONS.contains(&word)
+}
+
+impl ProjectForm {
+    /// The core policies that the project enables.
+    pub(crate) fn enabled_core_policies(&self, notes: &mut Notes<'_>) -> Vec<Policy> {
+        let enabled = self.core_policies.iter().filter_map(|named| {
+            let found = core::policies().find(|policy| policy.name.as_str() == named.value);
+            if found.is_none() {
+                let known = core::policies().map(|policy| policy.name);
+                let message = format!("there is no core policy `{}`", named.value);
+                notes.note(named.at, message, instead_of(&named.value, known));
+            }
+            found.map(|policy| Policy { status: PolicyStatus::Enabled, ..policy })
+        });
+        enabled.collect()
+    }
 }
 
 impl Forms {

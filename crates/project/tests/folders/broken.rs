@@ -339,6 +339,22 @@ fn a_folder_without_a_project() {
 }
 
 #[test]
+fn core_policies() {
+    const EXPORT: &str =
+        "description: Nothing leaves\nstatus: ENABLED\nmarketing_actions: [Export to Third Party]\ndeny: {label: C2}\n";
+    check(
+        "core_policies",
+        &[
+            (
+                "one that there is not",
+                &[("project.yaml", "title:", "core_policies: [restrict_data_sience, C2]\ntitle:")],
+            ),
+            ("its name for one of the project's own", &[("policies/restrict_data_export.yaml", "", EXPORT)]),
+        ],
+    );
+}
+
+#[test]
 fn policies_that_are_off_are_warned_of() {
     let project = problems(&[
         ("policies/clear_identifiers_stay.yaml", "ENABLED", "DISABLED"),

@@ -1,5 +1,7 @@
 //! The example project is the bank of the story: it loads without a warning, and what it compiles to is as told.
 
+use std::fs;
+
 use domain::catalogue::Catalogue;
 use domain::dataflow::State;
 use jiff::civil::{Date, date};
@@ -37,6 +39,21 @@ fn the_bank_loads_without_warnings_and_one_dataflow_is_refused() {
             ("seed_to_northlight", "active"),
         ]
     );
+}
+
+#[test]
+fn a_core_policy_counts_once_the_project_enables_it() {
+    let blocked = |enabled: &str| {
+        let folder = changed(|folder| {
+            fs::remove_file(folder.join("policies/third_party_export_restriction.yaml")).unwrap();
+            replace(folder, "schemas/partner_enrichment.yaml", "[Third-Party]", "[Third-Party, C2]");
+            replace(folder, "project.yaml", "title:", &format!("{enabled}\ntitle:"));
+        });
+        let catalogue = compiled(folder.path(), None).catalogue;
+        states(&catalogue).into_iter().filter(|(_, state)| *state == "blocked").count()
+    };
+    assert_eq!(blocked(""), 1, "core policies ship disabled");
+    assert_eq!(blocked("core_policies: [restrict_third_party_export]"), 3);
 }
 
 #[test]
