@@ -10,7 +10,7 @@
 //!
 //! The work per event is bounded by the graphs that it touches, and these by [`MOST_IDENTITIES`].
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -133,11 +133,12 @@ pub fn link(rules: &Rules, events: &[Event]) -> Linked {
     linking.outcome()
 }
 
-/// An identity with what the rules say of its namespace. Ordered by its text, which is its alone: a namespace's code
-/// has no colon.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// An identity with what the rules say of its namespace.
 struct Node<'a> {
+    /// `CRMID:Tom`; no other identity has the same text, since a namespace's code has no colon.
     text: String,
+    /// The place of its text among all. Nodes are compared by it, as texts would be, and much faster.
+    order: usize,
     namespace: &'a NamespaceCode,
     rank: usize,
     is_unique: bool,
@@ -159,18 +160,28 @@ type Nodes<'a> = BTreeMap<(&'a NamespaceCode, &'a str), Node<'a>>;
 type Link<'a> = (&'a Node<'a>, &'a Node<'a>);
 
 fn nodes<'a>(rules: &'a Rules, events: &'a [Event]) -> Nodes<'a> {
-    let named = events.iter().flat_map(|event| &event.ids);
-    named
-        .flat_map(|(namespace, values)| values.iter().map(move |value| (namespace, value.as_str())))
-        .map(|(namespace, value)| ((namespace, value), Node::of(rules, namespace, value)))
-        .collect()
+    let mut by_text = BTreeMap::new();
+    for (namespace, value) in events.iter().flat_map(Event::identities) {
+        by_text.entry(format!("{namespace}:{value}")).or_insert((namespace, value));
+    }
+    let numbered = by_text.into_iter().enumerate();
+    numbered.map(|(order, (text, identity))| (identity, Node::of(rules, identity.0, text, order))).collect()
+}
+
+impl Event {
+    fn identities(&self) -> impl Iterator<Item = (&NamespaceCode, &str)> {
+        self.ids
+            .iter()
+            .flat_map(|(namespace, values)| values.iter().map(move |value| (namespace, value.as_str())))
+    }
 }
 
 impl<'a> Node<'a> {
-    fn of(rules: &Rules, namespace: &'a NamespaceCode, value: &str) -> Node<'a> {
+    fn of(rules: &Rules, namespace: &'a NamespaceCode, text: String, order: usize) -> Node<'a> {
         let kind = rules.kind(namespace);
         Node {
-            text: format!("{namespace}:{value}"),
+            text,
+            order,
             namespace,
             rank: rules.rank(namespace),
             is_unique: rules.unique.contains(namespace),
@@ -181,6 +192,26 @@ impl<'a> Node<'a> {
             },
             links_people: kind.links_people(),
         }
+    }
+}
+
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Node<'_> {}
+
+impl Ord for Node<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order.cmp(&other.order)
+    }
+}
+
+impl PartialOrd for Node<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -220,12 +251,8 @@ impl<'a> Linking<'a> {
 
     /// The links that an event asks for and may ask for.
     fn asked_for(&mut self, event: &'a Event) -> Vec<Link<'a>> {
-        let named = event
-            .ids
-            .iter()
-            .flat_map(|(namespace, values)| values.iter().map(move |value| (namespace, value)));
         let mut named: Vec<&Node<'a>> =
-            named.filter_map(|(namespace, value)| self.nodes.get(&(namespace, value.as_str()))).collect();
+            event.identities().filter_map(|identity| self.nodes.get(&identity)).collect();
         named.sort_unstable();
         if named.len() > MOST_IN_RECORD {
             let reason = Reason::TooMany(named.len());
