@@ -16,7 +16,10 @@ mod events;
 mod example;
 mod folder;
 mod generate;
+mod graph;
+mod json_lines;
 mod offers;
+mod policy;
 mod profile;
 mod refusal;
 mod runs;
@@ -71,6 +74,10 @@ enum Command {
     Offers(offers::Args),
     #[command(subcommand)]
     Events(events::Command),
+    #[command(subcommand)]
+    Graph(graph::Command),
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 fn main() -> ExitCode {
@@ -92,6 +99,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Offers(args) => offers::run(&args),
         Command::Events(command) => events::run(&command),
+        Command::Graph(command) => graph::run(&command),
+        Command::Policy(command) => policy::run(&command),
     };
     outcome.unwrap_or_else(|error| {
         if let Some(problems) = error.downcast_ref::<project::Problems>() {
