@@ -14,6 +14,7 @@ mod evaluate;
 mod events;
 #[cfg(test)]
 mod example;
+mod expression;
 mod folder;
 mod generate;
 mod graph;
@@ -78,6 +79,8 @@ enum Command {
     Graph(graph::Command),
     #[command(subcommand)]
     Policy(policy::Command),
+    #[command(subcommand)]
+    Pql(expression::Command),
 }
 
 fn main() -> ExitCode {
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Graph(command) => graph::run(&command),
         Command::Policy(command) => policy::run(&command),
+        Command::Pql(command) => expression::run(&command),
     };
     outcome.unwrap_or_else(|error| {
         if let Some(problems) = error.downcast_ref::<project::Problems>() {

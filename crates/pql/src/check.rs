@@ -8,8 +8,9 @@ use domain::value::{FieldPath, Value};
 use crate::Schemas;
 use crate::ast::{Literal, Node, NodeKind, Operator, Word};
 use crate::chain::Chain;
-use crate::error::{Error, ErrorKind, Span};
+use crate::error::{Error, Span};
 use crate::functions::{FUNCTIONS, Function, Meaning};
+use crate::infer::infer_by;
 use crate::predicate::{Condition, Owner, Predicate, Term, Test};
 use crate::text::{java, like};
 use crate::types::Type;
@@ -94,6 +95,9 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
     };
     let condition = checker.query(root);
     checker.check_references_at_edge();
+    if checker.errors.iter().any(|error| error.is_walked) {
+        return walked(root, &schemas);
+    }
     if !checker.errors.is_empty() {
         return Err(checker.errors);
     }
@@ -104,6 +108,27 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
         audiences: checker.audiences,
         beyond_edge: checker.beyond_edge,
         chains: checker.chains.into(),
+    })
+}
+
+/// An expression with parts that predicates do not have: the tree itself is evaluated.
+fn walked(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
+    let (faults, reads) = infer_by(root, schemas);
+    let mut errors = faults.of_form;
+    errors.extend(faults.of_type);
+    if !errors.is_empty() {
+        errors.sort_by_key(|error| error.span.start);
+        return Err(errors);
+    }
+    let message = "the expression has parts that the edge does not evaluate yet";
+    let help = "give the audience `evaluation: batch`, and refer to it with `inSegment`";
+    Ok(Checked {
+        condition: Arc::new(Condition::Walked(Box::new(root.clone()))),
+        reads: reads.fields,
+        event_reads: reads.events,
+        audiences: reads.audiences,
+        beyond_edge: vec![Error::beyond_edge(message, root.span.clone()).help(help)],
+        chains: Arc::new([]),
     })
 }
 
@@ -199,7 +224,7 @@ impl<'a> Checker<'a> {
 
     /// A part of the language that predicates do not have yet.
     fn not_compiled(&mut self, what: &str, span: Span) -> Typed {
-        self.fault(Error::not_supported_yet(ErrorKind::Type, what, span))
+        self.fault(Error::not_compiled(&format!("`{what}`"), span))
     }
 
     fn binary(&mut self, operator: Operator, left: &'a Node, right: &'a Node, span: Span) -> Typed {

@@ -17,6 +17,8 @@ pub struct Error {
     pub span: Span,
     /// What to do about it, where that is known.
     pub help: Option<String>,
+    /// Whether only predicates lack this part of the language, which a walk of the tree has.
+    pub(crate) is_walked: bool,
 }
 
 /// What is at fault.
@@ -32,20 +34,21 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn parse(message: impl Into<String>, span: Span) -> Error {
-        Error { kind: ErrorKind::Parse, message: message.into(), span, help: None }
+        Error { kind: ErrorKind::Parse, message: message.into(), span, help: None, is_walked: false }
     }
 
     pub(crate) fn wrong_type(message: impl Into<String>, span: Span) -> Error {
-        Error { kind: ErrorKind::Type, message: message.into(), span, help: None }
+        Error { kind: ErrorKind::Type, message: message.into(), span, help: None, is_walked: false }
     }
 
     pub(crate) fn beyond_edge(message: impl Into<String>, span: Span) -> Error {
-        Error { kind: ErrorKind::Edge, message: message.into(), span, help: None }
+        Error { kind: ErrorKind::Edge, message: message.into(), span, help: None, is_walked: false }
     }
 
-    /// A part of the language that exists and that this crate does not speak yet.
-    pub(crate) fn not_supported_yet(kind: ErrorKind, what: &str, span: Span) -> Error {
-        Error { kind, message: format!("`{what}` is not supported yet"), span, help: None }
+    /// A part of the language that predicates do not have, and a walk of the tree has.
+    pub(crate) fn not_compiled(what: &str, span: Span) -> Error {
+        let message = format!("{what} is evaluated by a walk of the tree only");
+        Error { is_walked: true, ..Error::wrong_type(message, span) }
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Error {

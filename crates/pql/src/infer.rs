@@ -1,13 +1,19 @@
 //! What can be said of an expression of the whole language before it is evaluated: whether its names have a meaning, and
 //! whether its values are of the types that they are used as.
 //!
-//! Types come from literals, from what functions answer, and from the values of a profile, where there is one. What is not
-//! known is not at fault: a field that is missing is null, and null is a value of any type.
+//! Types come from literals, from what functions answer, and from a schema or from the values of a profile, where there is
+//! one. Without a schema, what is not known is not at fault: a field that is missing is null, and null is a value of any
+//! type. With one, every field must be known, and each that is read is noted.
 
-use domain::value::{Object, Value};
+use std::collections::BTreeSet;
 
+use domain::audience::EVENTS;
+use domain::schema::{FieldType, Fields};
+use domain::value::{FieldPath, Object, Value};
+
+use crate::Schemas;
 use crate::ast::{Aggregate, Generator, Literal, Node, NodeKind, Operator, Quantifier, Step, Word};
-use crate::check::{misshapen, unknown_function};
+use crate::check::{misshapen, nearest, unknown_function};
 use crate::error::{Error, Span};
 use crate::functions::{Function, Meaning};
 use crate::predicate::day_of;
@@ -25,12 +31,33 @@ pub(crate) struct Faults {
     pub(crate) of_type: Vec<Error>,
 }
 
+/// What an expression reads that fits a schema.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    /// Fields of the profile: an array or a map as a whole, whatever is asked of its items.
+    pub(crate) fields: BTreeSet<FieldPath>,
+    /// Fields of events: all of them, where one is read.
+    pub(crate) events: BTreeSet<FieldPath>,
+    pub(crate) audiences: BTreeSet<String>,
+}
+
 /// Looks through a whole query, for a profile like `sample`.
 pub(crate) fn infer(root: &Node, sample: &Object) -> Faults {
-    let profile = Kind::Object(vec![sample]);
+    inferred(root, Kind::Object(vec![sample]), None).faults
+}
+
+/// Looks through a whole query, for profiles of a schema.
+pub(crate) fn infer_by(root: &Node, schemas: &Schemas<'_>) -> (Faults, Reads) {
+    let inference = inferred(root, Kind::Fields(schemas.profile, Some(String::new())), Some(schemas.events));
+    (inference.faults, inference.reads)
+}
+
+fn inferred<'a>(root: &'a Node, profile: Kind<'a>, events: Option<&'a Fields>) -> Inference<'a> {
     let mut inference = Inference {
         frames: vec![Frame::Item(profile.clone())],
         profile: profile.clone(),
+        events,
+        reads: Reads::default(),
         faults: Faults::default(),
     };
     match &root.kind {
@@ -38,7 +65,7 @@ pub(crate) fn infer(root: &Node, sample: &Object) -> Faults {
             if let Some(second) = parameters.get(1) {
                 let message = format!("query has no second parameter `{second}`");
                 let error = Error::wrong_type(message, second.span.clone());
-                inference.faults.of_form.push(error.help("name the profile only: `(P) => ...`"));
+                inference.form(error.help("name the profile only: `(P) => ...`"));
             }
             inference.frames.extend(parameters.first().map(|own| Frame::Variable(&own.text, profile)));
             inference.kind(body);
@@ -47,7 +74,7 @@ pub(crate) fn infer(root: &Node, sample: &Object) -> Faults {
             inference.kind(root);
         }
     }
-    inference.faults
+    inference
 }
 
 /// The type of a value, as far as it is known.
@@ -62,6 +89,8 @@ enum Kind<'a> {
     Time,
     /// An object like these.
     Object(Vec<&'a Object>),
+    /// An object of a schema, and where in the profile it is, unless it is an item or is read already.
+    Fields(&'a Fields, Option<String>),
     Map,
     Array(Box<Kind<'a>>),
     Entry,
@@ -81,6 +110,19 @@ impl<'a> Kind<'a> {
         kinds.fold(first, Kind::joined)
     }
 
+    /// The type of a field of a schema.
+    fn of_field(kind: &'a FieldType) -> Kind<'a> {
+        match kind {
+            FieldType::String => Kind::Text,
+            FieldType::Integer | FieldType::Double => Kind::Number,
+            FieldType::Boolean => Kind::Boolean,
+            FieldType::Date | FieldType::DateTime => Kind::Time,
+            FieldType::Object(members) => Kind::Fields(members, None),
+            FieldType::Map(_) => Kind::Map,
+            FieldType::Array(item) => Kind::Array(Box::new(Kind::of_field(item))),
+        }
+    }
+
     /// What is known of a value that is of one of two types.
     fn joined(self, other: Kind<'a>) -> Kind<'a> {
         match (self, other) {
@@ -93,20 +135,10 @@ impl<'a> Kind<'a> {
                 left.extend(right);
                 Kind::Object(left)
             }
-            (Kind::Array(left), Kind::Array(right)) => Kind::Array(Box::new(left.joined(*right))),
-            _ => Kind::Unknown,
-        }
-    }
-
-    fn member(&self, name: &str) -> Kind<'a> {
-        match self {
-            Kind::Object(samples) => {
-                Kind::of(&samples.iter().filter_map(|sample| sample.get(name)).collect::<Vec<_>>())
+            (Kind::Fields(left, _), Kind::Fields(right, _)) if std::ptr::eq(left, right) => {
+                Kind::Fields(left, None)
             }
-            Kind::Array(item) => Kind::Array(Box::new(match item.member(name) {
-                Kind::Array(inner) => *inner,
-                other => other,
-            })),
+            (Kind::Array(left), Kind::Array(right)) => Kind::Array(Box::new(left.joined(*right))),
             _ => Kind::Unknown,
         }
     }
@@ -140,7 +172,7 @@ impl<'a> Kind<'a> {
     }
 
     fn is_map(&self) -> bool {
-        matches!(self, Kind::Map | Kind::Object(_) | Kind::Unknown)
+        matches!(self, Kind::Map | Kind::Object(_) | Kind::Fields(..) | Kind::Unknown)
     }
 
     fn has_items(&self) -> bool {
@@ -154,7 +186,7 @@ impl<'a> Kind<'a> {
             Kind::Number => "a number",
             Kind::Text => "a string",
             Kind::Time => "a date",
-            Kind::Object(_) => "an object",
+            Kind::Object(_) | Kind::Fields(..) => "an object",
             Kind::Map => "a map",
             Kind::Array(_) => "an array",
             Kind::Entry => "an entry of a map",
@@ -171,6 +203,9 @@ struct Inference<'a> {
     /// What names mean, innermost last.
     frames: Vec<Frame<'a>>,
     profile: Kind<'a>,
+    /// The fields of events, where there is a schema.
+    events: Option<&'a Fields>,
+    reads: Reads,
     faults: Faults,
 }
 
@@ -196,19 +231,88 @@ impl<'a> Inference<'a> {
         items.into_iter().nth(levels)
     }
 
-    fn named(&self, name: &str) -> Kind<'a> {
+    fn named(&mut self, name: &str, span: &Span) -> Kind<'a> {
         let variable = self.frames.iter().rev().find_map(|frame| match frame {
             Frame::Variable(own, kind) if *own == name => Some(kind.clone()),
             _ => None,
         });
-        let Some(item) = self.item(0) else { return Kind::Unknown };
-        let field = variable.unwrap_or_else(|| item.member(name));
+        if let Some(kind) = variable {
+            return kind;
+        }
+        let item = self.item(0).cloned().unwrap_or(Kind::Unknown);
         // `this` is the item itself, unless that is an object with such a field.
-        let is_item = name == "this" && (matches!(field, Kind::Unknown) || matches!(item, Kind::Array(_)));
-        if is_item { item.clone() } else { field }
+        let has_field = match &item {
+            Kind::Object(samples) => samples.iter().any(|sample| sample.contains_key(name)),
+            Kind::Fields(fields, _) => fields.contains_key(name),
+            _ => false,
+        };
+        if name == "this" && !has_field { item } else { self.member(item, name, span) }
     }
 
+    /// A member of an object; of an array, the members of its items.
+    fn member(&mut self, of: Kind<'a>, name: &str, span: &Span) -> Kind<'a> {
+        match of {
+            Kind::Object(samples) => {
+                Kind::of(&samples.iter().filter_map(|sample| sample.get(name)).collect::<Vec<_>>())
+            }
+            Kind::Fields(fields, path) => self.field(fields, path, name, span),
+            Kind::Array(item) => Kind::Array(Box::new(match self.member(*item, name, span) {
+                Kind::Array(inner) => *inner,
+                other => other,
+            })),
+            _ => Kind::Unknown,
+        }
+    }
+
+    /// A field of a schema, which is read unless it is an object.
+    fn field(&mut self, fields: &'a Fields, path: Option<String>, name: &str, span: &Span) -> Kind<'a> {
+        // Whatever a schema calls so, events are no field.
+        if let (Some(""), EVENTS, Some(events)) = (path.as_deref(), name, self.events) {
+            self.read_events(events);
+            return Kind::Array(Box::new(Kind::Fields(events, None)));
+        }
+        let Some(field) = fields.get(name) else {
+            let error = Error::wrong_type(format!("there is no field `{name}` here"), span.clone());
+            return self.form(match nearest(name, fields.keys().map(String::as_str)) {
+                Some(known) => error.help(format!("did you mean `{known}`?")),
+                None => error,
+            });
+        };
+        let path = path.map(|path| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") });
+        match (Kind::of_field(&field.kind), path) {
+            (Kind::Fields(members, _), path) => Kind::Fields(members, path),
+            (kind, path) => {
+                // INVARIANT: a path of the names of a schema's fields is a path.
+                self.reads.fields.extend(path.and_then(|path| path.parse::<FieldPath>().ok()));
+                kind
+            }
+        }
+    }
+
+    fn read_events(&mut self, events: &'a Fields) {
+        for name in events.keys() {
+            self.reads.events.extend(name.parse::<FieldPath>());
+            self.reads.fields.extend(format!("{EVENTS}.{name}").parse::<FieldPath>());
+        }
+    }
+
+    /// The type of a value that is used: an object that is not only on the way to a field is read as a whole.
     fn kind(&mut self, node: &'a Node) -> Kind<'a> {
+        match self.place(node) {
+            Kind::Fields(_, Some(path)) if path.is_empty() => self.form(
+                Error::wrong_type("the profile as a whole is no value", node.span.clone())
+                    .help("name one of its fields"),
+            ),
+            Kind::Fields(members, Some(path)) => {
+                self.reads.fields.extend(path.parse::<FieldPath>());
+                Kind::Fields(members, None)
+            }
+            kind => kind,
+        }
+    }
+
+    /// The type of a value, which may be only on the way to another one.
+    fn place(&mut self, node: &'a Node) -> Kind<'a> {
         match &node.kind {
             NodeKind::Literal(literal) => match literal {
                 Literal::Boolean(_) => Kind::Boolean,
@@ -226,14 +330,17 @@ impl<'a> Inference<'a> {
                 }
                 Kind::Map
             }
-            NodeKind::Name(name) => self.named(name),
-            NodeKind::Up { levels, name } => match self.item(*levels).map(|item| item.member(&name.text)) {
-                Some(kind) => kind,
+            NodeKind::Name(name) => self.named(name, &node.span),
+            NodeKind::Up { levels, name } => match self.item(*levels).cloned() {
+                Some(item) => self.member(item, &name.text, &name.span),
                 None => self.form(*beyond_profile(&node.span)),
             },
             NodeKind::Parameter(1) => self.profile.clone(),
             NodeKind::Parameter(position) => self.form(*no_parameter(*position, &node.span)),
-            NodeKind::Member { of, name } => self.kind(of).member(&name.text),
+            NodeKind::Member { of, name } => {
+                let of = self.place(of);
+                self.member(of, &name.text, &name.span)
+            }
             NodeKind::Call { receiver, function, arguments } => {
                 self.call(receiver.as_deref(), function, arguments, node)
             }
@@ -327,7 +434,32 @@ impl<'a> Inference<'a> {
                 self.expect(&right_kind, Kind::is_number, &called, "a number", &right.span);
                 Kind::Number
             }
+            Operator::Equal | Operator::Unequal => {
+                self.comparable((left, &left_kind), (right, &right_kind), &called);
+                Kind::Boolean
+            }
             _ => Kind::Boolean,
+        }
+    }
+
+    /// With a schema, values must be of types whose values can be equal; a literal takes the type of the other value.
+    fn comparable(&mut self, left: (&Node, &Kind<'a>), right: (&Node, &Kind<'a>), called: &str) {
+        let is_literal = |node: &Node| matches!(node.kind, NodeKind::Literal(_));
+        let (literal, other) = if is_literal(left.0) { (left, right) } else { (right, left) };
+        let fits = match (&literal.0.kind, other.1) {
+            (NodeKind::Literal(Literal::Text(text)), Kind::Number) => text.parse::<f64>().is_ok(),
+            (NodeKind::Literal(Literal::Text(text)), Kind::Boolean) => text.parse::<bool>().is_ok(),
+            (NodeKind::Literal(Literal::Text(text)), Kind::Time) => Dynamic::Text(text).time().is_some(),
+            (NodeKind::Literal(_), Kind::Text) => true,
+            _ => match (left.1, right.1) {
+                (Kind::Unknown, _) | (_, Kind::Unknown) => true,
+                (Kind::Object(_) | Kind::Fields(..) | Kind::Map, right) => right.is_map(),
+                (left, right) => std::mem::discriminant(left) == std::mem::discriminant(right),
+            },
+        };
+        if self.events.is_some() && !fits {
+            let message = format!("{called} compares {} with {}", left.1.name(), right.1.name());
+            self.faults.of_type.push(Error::wrong_type(message, literal.0.span.clone()));
         }
     }
 
@@ -426,12 +558,26 @@ impl<'a> Inference<'a> {
                 })
                 .collect();
         let called = format!("`{name}`");
+        if let (Meaning::InSegment, Some(id)) = (function.meaning, arguments.first()) {
+            self.refer_to(id);
+        }
         let span = receiver.map_or(&node.span, |receiver| &receiver.span);
         self.expect_receiver(function.meaning, &of, &called, span);
         for (index, (argument, kind)) in arguments.iter().zip(&kinds).enumerate() {
             self.expect_argument(function.meaning, index, argument, kind, &called);
         }
         self.answer(function.meaning, of, kinds, arguments, span)
+    }
+
+    /// With a schema, what an audience refers to must be known.
+    fn refer_to(&mut self, id: &'a Node) {
+        if let NodeKind::Literal(Literal::Text(id)) = &id.kind {
+            self.reads.audiences.insert(id.clone());
+        } else if self.events.is_some() {
+            let message = "`inSegment` takes the id of an audience as a string literal";
+            let error = Error::wrong_type(message, id.span.clone());
+            self.form(error.help("write `inSegment(\"id\")`"));
+        }
     }
 
     fn expect_receiver(&mut self, meaning: Meaning, of: &Kind<'a>, called: &str, span: &Span) {

@@ -71,7 +71,7 @@ impl Expression {
     /// # Errors
     /// A name without meaning, a value of the wrong type where it is evaluated, or too much work.
     pub fn value(&self, profile: &Object, now: Timestamp) -> Result<serde_json::Value, Error> {
-        self.walked(profile, now, |walk, value| value.to_json(&|| walk.work()).unwrap_or_default())
+        self.walked(profile, now, |walk, value| value.to_json(&|cost| walk.work(cost)).unwrap_or_default())
     }
 
     /// Whether the value holds in boolean position, for a profile without a schema.
@@ -94,7 +94,7 @@ impl Expression {
         }
         let walk = walk::Walk::new(profile, now);
         let answer = walk.query(&self.root).map(|value| answer(&walk, value));
-        let answer = answer.and_then(|answer| walk.charge(&self.root.span).map(|()| answer));
+        let answer = answer.and_then(|answer| walk.charge(0, &self.root.span).map(|()| answer));
         answer.map_err(|error| *error)
     }
 

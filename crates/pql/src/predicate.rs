@@ -8,11 +8,12 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 use regex::Regex;
 
-use crate::ast::Operator;
+use crate::ast::{Node, Operator};
 use crate::calendar::first_of_day;
 use crate::chain::Chain;
 use crate::datum::Datum;
 use crate::text::TextTest;
+use crate::walk;
 use crate::window::{Anchor, Window};
 
 /// An expression that is ready to be evaluated, for any number of profiles.
@@ -105,6 +106,8 @@ pub(crate) enum Condition {
     },
     Chain(Arc<Chain>),
     InSegment(String),
+    /// A whole expression with parts that conditions do not have.
+    Walked(Box<Node>),
 }
 
 /// A question on values that are not null.
@@ -178,6 +181,7 @@ impl Condition {
             Condition::Test { test, wanted } => test.answer(scope) == Some(*wanted),
             Condition::Chain(chain) => chain.holds(scope.context),
             Condition::InSegment(id) => (scope.context.audiences)(id),
+            Condition::Walked(root) => walk::holds(root, scope.context),
         }
     }
 }

@@ -6,22 +6,26 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use domain::value::Object;
+use domain::audience::EVENTS;
+use domain::value::{Object, Value};
 use jiff::Timestamp;
 use regex::Regex;
 
 use crate::ast::{Generator, Literal, Node, NodeKind, Operator, Quantifier};
 use crate::error::{Error, Span};
-use crate::predicate::{calculate, negate};
+use crate::predicate::{Context, Event, calculate, negate};
 use crate::text::{java, like};
-use crate::walk::dynamic::Dynamic;
+use crate::walk::dynamic::{Dynamic, cost_of};
 
 mod calls;
 mod chain;
 pub(crate) mod dynamic;
 
 /// How many steps a walk may take: far more than any audience needs, and fewer than anybody would wait for.
-const MAX_STEPS: u64 = 10_000_000;
+const MAX_STEPS: usize = 5_000_000;
+
+/// What a tuple costs that is kept, in steps: it takes memory.
+const COST_OF_TUPLE: usize = 8;
 
 /// How many patterns a walk may build: each takes memory of its own.
 const MAX_PATTERNS: usize = 128;
@@ -36,7 +40,9 @@ type Visit<'v, 'a> = dyn FnMut(&Scope<'_, 'a>, &[Dynamic<'a>], bool) -> Result<b
 pub(crate) struct Walk<'a> {
     pub(crate) profile: &'a Object,
     pub(crate) now: Timestamp,
-    steps: Cell<u64>,
+    /// Whether the profile is a member of an audience, where that does not stand in the profile.
+    audiences: Option<&'a dyn Fn(&str) -> bool>,
+    steps: Cell<usize>,
     patterns: RefCell<HashMap<(bool, &'a str), Regex>>,
 }
 
@@ -83,9 +89,37 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 }
 
+/// Whether an expression that fits the schema holds.
+///
+/// What the schema leaves open has no answer: a profile whose values are of other types than the schema says, or that is too
+/// much work, is in no audience.
+pub(crate) fn holds(root: &Node, context: &Context<'_>) -> bool {
+    let with_events;
+    let profile = if context.events.is_empty() {
+        context.attributes
+    } else {
+        with_events = whole(context);
+        &with_events
+    };
+    let walk = Walk { audiences: Some(context.audiences), ..Walk::new(profile, context.now) };
+    walk.query(root).is_ok_and(|value| value.holds())
+}
+
+/// The profile with its events in it.
+fn whole(context: &Context<'_>) -> Object {
+    let event = |event: &Event<'_>| {
+        let mut fields = event.fields.clone();
+        fields.insert("timestamp".to_owned(), Value::String(event.at.to_string()));
+        Value::Object(fields)
+    };
+    let mut profile = context.attributes.clone();
+    profile.insert(EVENTS.to_owned(), Value::Array(context.events.iter().map(event).collect()));
+    profile
+}
+
 impl<'a> Walk<'a> {
     pub(crate) fn new(profile: &'a Object, now: Timestamp) -> Walk<'a> {
-        Walk { profile, now, steps: Cell::new(0), patterns: RefCell::default() }
+        Walk { profile, now, audiences: None, steps: Cell::new(0), patterns: RefCell::default() }
     }
 
     /// The value of a whole query.
@@ -99,19 +133,19 @@ impl<'a> Walk<'a> {
             },
             _ => self.value(root, &scope),
         }?;
-        self.charge(&root.span)?;
+        self.charge(1, &root.span)?;
         Ok(value)
     }
 
-    /// Counts a step of work, and says whether there may be more.
-    pub(crate) fn work(&self) -> bool {
-        self.steps.set(self.steps.get() + 1);
+    /// Counts steps of work, and says whether there may be more.
+    pub(crate) fn work(&self, steps: usize) -> bool {
+        self.steps.set(self.steps.get().saturating_add(steps));
         self.steps.get() <= MAX_STEPS
     }
 
-    /// Counts a step of work, of which there is an end.
-    pub(crate) fn charge(&self, span: &Span) -> Result<()> {
-        if self.work() {
+    /// Counts steps of work, of which there is an end.
+    pub(crate) fn charge(&self, steps: usize, span: &Span) -> Result<()> {
+        if self.work(steps) {
             return Ok(());
         }
         let message = format!("evaluation takes more than {MAX_STEPS} steps");
@@ -124,7 +158,7 @@ impl<'a> Walk<'a> {
     }
 
     fn value(&self, node: &'a Node, scope: &Scope<'_, 'a>) -> Result<Dynamic<'a>> {
-        self.charge(&node.span)?;
+        self.charge(1, &node.span)?;
         Ok(match &node.kind {
             NodeKind::Literal(literal) => match literal {
                 Literal::Boolean(boolean) => Dynamic::Boolean(*boolean),
@@ -223,9 +257,7 @@ impl<'a> Walk<'a> {
 
     /// Counts a step for every item of a value.
     fn charge_for(&self, value: &Dynamic<'a>, span: &Span) -> Result<()> {
-        let count = value.count().and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
-        self.steps.set(self.steps.get().saturating_add(count));
-        self.charge(span)
+        self.charge(value.count().unwrap_or(0), span)
     }
 
     fn binary(
@@ -236,7 +268,7 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Result<Dynamic<'a>> {
         let (left, right) = (self.value(left_node, scope)?, self.value(right_node, scope)?);
-        let work = || self.work();
+        let work = |cost| self.work(cost);
         Ok(Dynamic::Boolean(match operator {
             Operator::Equal => left.equals(&right, &work) == Some(true),
             Operator::Unequal => left.equals(&right, &work) == Some(false),
@@ -273,7 +305,7 @@ impl<'a> Walk<'a> {
     }
 
     fn is_among(&self, item: &Dynamic<'a>, items: &[Dynamic<'a>]) -> bool {
-        items.iter().any(|each| item.equals(each, &|| self.work()) == Some(true))
+        items.iter().any(|each| item.equals(each, &|cost| self.work(cost)) == Some(true))
     }
 
     /// Whether a pattern is found in a text; a text of any pattern is built once.
@@ -292,6 +324,7 @@ impl<'a> Walk<'a> {
             }
             (other, _) => return Err(wrong(called, "a string", other, subject_span)),
         };
+        self.charge(cost_of(subject), subject_span)?;
         let pattern = self.pattern(is_java, pattern, called, pattern_span)?;
         Ok(Dynamic::Boolean(pattern.is_match(subject)))
     }
@@ -322,6 +355,7 @@ impl<'a> Walk<'a> {
         let went_through =
             self.tuples(generators, !is_for_all, true, scope, &mut Vec::new(), &mut |_, tuple, holds| {
                 if let (Quantifier::Select, [items @ .., last]) = (quantifier, tuple) {
+                    self.work(COST_OF_TUPLE);
                     let is_tuple = !items.is_empty();
                     selected.push(if is_tuple { Dynamic::array(tuple.to_vec()) } else { last.clone() });
                 }
@@ -350,7 +384,7 @@ impl<'a> Walk<'a> {
         };
         let range = self.value(&generator.range, scope)?;
         for item in self.items(&range, "`from`", &generator.range.span)? {
-            self.charge(&generator.range.span)?;
+            self.charge(1, &generator.range.span)?;
             let scope = scope.within(Frame::Variable(&generator.variable.text, item.clone()));
             let holds = match &generator.condition {
                 Some(condition) => self.holds(condition, &scope)?,

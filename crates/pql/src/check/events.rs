@@ -50,8 +50,7 @@ impl<'a> Checker<'a> {
     fn refers_to_step(&self, node: &Node) -> Option<Error> {
         let NodeKind::Name(name) = &node.kind else { return None };
         let is_step = self.labels.contains(&name.as_str()) && !self.schemas.events.contains_key(name);
-        let message = || format!("the time of step `{name}` in a window is not supported yet");
-        is_step.then(|| Error::wrong_type(message(), node.span.clone()))
+        is_step.then(|| Error::not_compiled(&format!("the time of step `{name}`"), node.span.clone()))
     }
 
     pub(super) fn date(&mut self, parts: &'a [Node], span: Span) -> Typed {
@@ -79,7 +78,9 @@ impl<'a> Checker<'a> {
                     .help("put chains side by side, joined with `and` or `or`"),
             );
         }
-        if !self.is_events(events) {
+        if matches!(events.kind, NodeKind::Filter { .. } | NodeKind::Call { .. }) {
+            self.errors.push(Error::not_compiled("a chain over some of the events", events.span.clone()));
+        } else if !self.is_events(events) {
             self.errors.push(
                 Error::wrong_type("a chain goes over the events of the profile only", events.span.clone())
                     .help("write `CHAIN(xEvent, timestamp, [...])`"),

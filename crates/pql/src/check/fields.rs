@@ -122,8 +122,7 @@ impl<'a> Checker<'a> {
         let mut steps = written.steps.iter().peekable();
         // Whatever a schema calls so, events are no field.
         if let (Owner::Profile, Some((EVENTS, at))) = (written.owner, steps.peek()) {
-            let error = Error::wrong_type("`xEvent` outside of a chain is not supported yet", at.clone());
-            return Err(error.help("write `CHAIN(xEvent, timestamp, [A: WHAT(...)])`"));
+            return Err(Error::not_compiled("`xEvent` outside of a chain", at.clone()));
         }
         while let Some((name, at)) = steps.next() {
             let Some(field) = fields.get(*name) else {
@@ -143,7 +142,7 @@ impl<'a> Checker<'a> {
                 FieldType::Object(members) => members,
                 FieldType::Array(_) | FieldType::Map(_) => {
                     let reached = format!("field `{next}` of {} `{walked}`", field.kind);
-                    return Err(Error::wrong_type(format!("{reached} cannot be reached yet"), at.clone()));
+                    return Err(Error::not_compiled(&reached, at.clone()));
                 }
                 leaf => {
                     let message = format!("`{walked}` is a {leaf} and has no field `{next}`");

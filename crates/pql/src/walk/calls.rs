@@ -12,7 +12,7 @@ use crate::datum::Datum;
 use crate::error::Span;
 use crate::functions::{Function, Meaning};
 use crate::predicate::{calculate, day_of};
-use crate::walk::dynamic::{Dynamic, Entries};
+use crate::walk::dynamic::{Dynamic, Entries, cost_of};
 
 /// A call whose function is known and whose form is right.
 struct Call<'a, 's> {
@@ -99,6 +99,9 @@ impl<'a> Walk<'a> {
 
     /// Whether the profile is a member of an audience, in whatever namespace it is noted.
     fn is_member(&self, id: &str) -> bool {
+        if let Some(audiences) = self.audiences {
+            return audiences(id);
+        }
         let Some(namespaces) = self.profile.get("segmentMembership").map(Dynamic::from) else { return false };
         let namespaces = namespaces.entries().unwrap_or_default();
         namespaces.iter().any(|(_, audiences)| {
@@ -170,6 +173,7 @@ impl<'a> Walk<'a> {
         let (Some(subject), Some(argument)) = (subject, argument) else {
             return Ok(if is_group { Dynamic::Null } else { Dynamic::Boolean(false) });
         };
+        self.charge(cost_of(subject), call.span)?;
         match meaning {
             Meaning::Text { test, wanted } => {
                 let is_case_sensitive = match option {
@@ -258,7 +262,7 @@ impl<'a> Walk<'a> {
             return of.member(name);
         }
         let entries = of.entries().unwrap_or_default();
-        let found = entries.iter().find(|(own, _)| own.equals(key, &|| self.work()) == Some(true));
+        let found = entries.iter().find(|(own, _)| own.equals(key, &|cost| self.work(cost)) == Some(true));
         found.map_or(Dynamic::Null, |(_, value)| value.clone())
     }
 
@@ -387,7 +391,7 @@ impl<'a> Walk<'a> {
     fn distinct(&self, of: &Dynamic<'a>, call: &Call<'a, '_>) -> Result<Dynamic<'a>> {
         let mut seen: Vec<Dynamic<'a>> = Vec::new();
         for item in self.items(of, &call.called, call.span)? {
-            self.charge(call.span)?;
+            self.charge(1, call.span)?;
             let is_known =
                 if item.is_null() { seen.iter().any(Dynamic::is_null) } else { self.is_among(&item, &seen) };
             if !is_known {
@@ -405,7 +409,7 @@ impl<'a> Walk<'a> {
             if key.is_null() {
                 continue;
             }
-            let work = || self.work();
+            let work = |cost| self.work(cost);
             match groups.iter_mut().find(|(known, _)| known.equals(&key, &work) == Some(true)) {
                 Some((_, group)) => group.push(item),
                 None => groups.push((key, vec![item])),

@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
         let is_measured_from = rest.iter().any(|later| mentions(later, &step.label.text));
         let mut left = step.count;
         for each in happened {
-            self.charge(&step.label.span)?;
+            self.charge(1, &step.label.span)?;
             if after.is_some_and(|after| each.at <= after) || !self.takes(step, each, scope)? {
                 continue;
             }

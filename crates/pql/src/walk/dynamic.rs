@@ -98,7 +98,7 @@ impl<'a> Dynamic<'a> {
     pub(crate) fn time(&self) -> Option<Timestamp> {
         match self {
             Dynamic::Instant(instant) | Dynamic::Day(instant) => Some(*instant),
-            Dynamic::Integer(milliseconds) => Datum::Integer(*milliseconds).time(),
+            Dynamic::Integer(_) | Dynamic::Double(_) => Datum::Integer(self.number()?.whole()?).time(),
             Dynamic::Text(text) => Datum::Text(text).time(),
             _ => None,
         }
@@ -174,16 +174,19 @@ impl<'a> Dynamic<'a> {
 
     /// Whether two values are equal, the other one as a value of this one's type where that is sensible; nothing, if one
     /// is null or they cannot be compared.
-    pub(crate) fn equals(&self, other: &Dynamic<'_>, work: &dyn Fn() -> bool) -> Option<bool> {
+    pub(crate) fn equals(&self, other: &Dynamic<'_>, work: &dyn Fn(usize) -> bool) -> Option<bool> {
         use Dynamic::*;
-        if !work() {
+        if !work(1) {
             return None;
         }
         match (self, other) {
             (Null, _) | (_, Null) => None,
             (Boolean(left), Boolean(right)) => Some(left == right),
             (Boolean(left), Text(right)) => Some(*left == right.parse::<bool>().ok()?),
-            (Text(left), Text(right)) => Some(left == right || is_same_time(left, right)),
+            (Text(left), Text(right)) => {
+                work(cost_of(left));
+                Some(left == right || is_same_time(left, right))
+            }
             (Text(left), Boolean(right)) => Some(*left == right.to_string()),
             (Text(left), Integer(right)) => Some(*left == right.to_string()),
             (Text(left), Double(right)) => Some(*left == right.to_string()),
@@ -243,8 +246,8 @@ impl<'a> Dynamic<'a> {
     }
 
     /// The value as JSON; nothing, if that would be too much work.
-    pub(crate) fn to_json(&self, work: &dyn Fn() -> bool) -> Option<Json> {
-        if !work() {
+    pub(crate) fn to_json(&self, work: &dyn Fn(usize) -> bool) -> Option<Json> {
+        if !work(COST_OF_JSON) {
             return None;
         }
         Some(match self {
@@ -288,6 +291,14 @@ impl<'a> Dynamic<'a> {
             other => Cow::Borrowed(other.type_name()),
         }
     }
+}
+
+/// What a value of JSON costs, in steps: it takes memory as long as the answer does.
+const COST_OF_JSON: usize = 8;
+
+/// What looking through a text costs, in steps.
+pub(crate) fn cost_of(text: &str) -> usize {
+    text.len() / 8
 }
 
 /// Whether two texts are one time, written in two ways.

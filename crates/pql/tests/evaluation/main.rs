@@ -11,6 +11,8 @@ mod reads;
 mod time;
 #[cfg(test)]
 mod values;
+#[cfg(test)]
+mod walked;
 
 /// Checks a table of expressions that all answer alike, and names every one that does not.
 #[cfg(test)]

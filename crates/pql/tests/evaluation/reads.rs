@@ -51,6 +51,37 @@ fn every_part_of_an_expression_lists_what_it_reads() {
 }
 
 #[test]
+fn what_is_walked_reads_arrays_and_maps_as_a_whole() {
+    let events =
+        ["age", "eventType", "order", "tags", "timestamp", "web"].map(|name| format!("xEvent.{name}"));
+    for (text, expected) in [
+        ("let x = name.first in x = \"a\" and age = 1", vec!["age", "name.first"]),
+        ("orders.total.sum() > 1", vec!["orders"]),
+        ("orders[total > ^balance and ^^.age = 1]", vec![]),
+        ("orders[total > ^balance and tags = 1]", vec![]),
+        ("orders[total > ^balance]", vec!["balance", "orders"]),
+        (
+            "exists o from orders where o.total > partner.recentMortgage",
+            vec!["orders", "partner.recentMortgage"],
+        ),
+        ("if(hasAdvisor, name, name).isNull()", vec!["hasAdvisor", "name"]),
+        ("limits.get(name.first) = 1", vec!["limits", "name.first"]),
+        ("(P) => P.orders.exists(total = P.age)", vec!["age", "orders"]),
+        ("let n = name in n.first = \"a\"", vec!["name"]),
+        ("if(true, xEvent, xEvent).count() = 1", events.iter().map(String::as_str).collect()),
+        ("inSegment(\"a\") and orders[total > 1]", vec!["orders"]),
+    ] {
+        match expected.as_slice() {
+            [] => assert!(common::check(&pql::parse(text).unwrap()).is_err(), "{text}"),
+            expected => assert_eq!(reads(text), expected, "{text}"),
+        }
+    }
+    let walked = checked("inSegment(\"a\") and orders[total > 1]");
+    assert!(walked.audiences().contains("a") && !walked.reads_events() && walked.edge_eligibility().is_err());
+    assert!(checked("xEvent.count() = 1").reads_events());
+}
+
+#[test]
 fn what_is_read_of_events_is_told_apart() {
     let events =
         checked("age = 42 and CHAIN(xEvent, timestamp, [A: WHAT(order.total > ^balance and age = 1)])");
