@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -89,7 +89,9 @@ struct Unread {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Problem {
     line: u64,
-    column: usize,
+    /// Where on the line, if it is one place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
     /// Where in the document, such as `config.unique[0]`; nothing where it is no JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
@@ -101,11 +103,18 @@ struct Problem {
 type Unreadable = serde_path_to_error::Error<serde_json::Error>;
 
 fn read<Q: DeserializeOwned>(line: &[u8]) -> Result<Q, Unreadable> {
+    // A fault of the line as a whole has no place in its document.
+    let of_the_whole =
+        |error| serde_path_to_error::Error::new(serde_path_to_error::Track::new().path(), error);
+    if !line.starts_with(b"{") {
+        // Lists could be read as objects without names.
+        return Err(of_the_whole(serde_json::Error::custom(
+            "no JSON object, expected one JSON object on the line",
+        )));
+    }
     let mut document = serde_json::Deserializer::from_slice(line);
     let question = serde_path_to_error::deserialize(&mut document)?;
-    let rest = document.end();
-    // What stands behind the document has no place in it.
-    rest.map_err(|error| serde_path_to_error::Error::new(serde_path_to_error::Track::new().path(), error))?;
+    document.end().map_err(of_the_whole)?;
     Ok(question)
 }
 
@@ -115,25 +124,33 @@ fn id(line: &[u8]) -> Value {
     struct Named {
         id: Value,
     }
-    serde_json::from_slice(line).map_or(Value::Null, |named: Named| named.id)
+    match serde_json::from_slice(line) {
+        Ok(Named { id }) if line.starts_with(b"{") => id,
+        _ => Value::Null,
+    }
 }
 
 impl Problem {
     fn of(line: u64, error: &Unreadable) -> Problem {
         let path = error.path().to_string();
-        let (column, text) = (error.inner().column(), error.inner().to_string());
+        let column = Some(error.inner().column()).filter(|column| *column > 0);
+        let text = error.inner().to_string();
         let told = text.split(" at line ").next().unwrap_or(&text);
-        let (found, expected) = match told.split_once(", expected ") {
-            Some((found, expected)) => (without_value(found), expected.to_owned()),
-            None if error.inner().is_data() => match told.strip_prefix("missing field ") {
-                Some(field) => (format!("no field {field}"), format!("field {field}")),
-                None => (told.to_owned(), "what `--help` shows".to_owned()),
-            },
-            None => (told.to_owned(), "one JSON document on the line".to_owned()),
-        };
+        let (found, expected) =
+            match told.split_once(", expected ").or_else(|| told.split_once(": expected ")) {
+                Some((found, expected)) => (without_value(found), in_words(expected).to_owned()),
+                None if error.inner().is_data() => match told.strip_prefix("missing field ") {
+                    Some(field) => (format!("no field {field}"), format!("field {field}")),
+                    None => (told.to_owned(), "what `--help` shows".to_owned()),
+                },
+                None => (told.to_owned(), "one JSON object on the line".to_owned()),
+            };
         let at = Some(path).filter(|path| path != "." && path != "?");
-        let place = at.as_ref().map_or_else(String::new, |at| format!(" at `{at}`"));
-        let message = format!("line {line}, column {column}{place}: found {found}: expected {expected}");
+        let mut place = column.map_or_else(String::new, |column| format!(", column {column}"));
+        if let Some(at) = &at {
+            place += &format!(" at `{at}`");
+        }
+        let message = format!("line {line}{place}: found {found}, expected {expected}");
         Problem { line, column, at, found, expected, message }
     }
 }
@@ -147,6 +164,17 @@ fn without_value(found: &str) -> String {
         Some(text) if text.starts_with("string ") => "a string".to_owned(),
         Some(kind) => kind.to_owned(),
         None => found.to_owned(),
+    }
+}
+
+/// What was expected, in words that are not Rust's.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "i64" | "u64" => "a whole number",
+        each if each.starts_with("struct ") => "an object",
+        each => each,
     }
 }
 
@@ -170,17 +198,22 @@ mod tests {
         for (line, expected) in [
             (
                 r#"{"ids": {"Email": "bobby@example.com"}}"#,
-                "line 3, column 37 at `ids.Email`: found a string: expected a sequence",
+                "line 3, column 37 at `ids.Email`: found a string, expected a list",
             ),
             (
                 r#"{"ids": {"Email": [5]}}"#,
-                "line 3, column 20 at `ids.Email[0]`: found integer `5`: expected a string",
+                "line 3, column 20 at `ids.Email[0]`: found integer `5`, expected a string",
             ),
-            ("{}", "line 3, column 2: found no field `ids`: expected field `ids`"),
-            ("nonsense", "line 3, column 2: found expected ident: expected one JSON document on the line"),
+            ("{}", "line 3, column 2: found no field `ids`, expected field `ids`"),
+            ("nonsense", "line 3: found no JSON object, expected one JSON object on the line"),
+            ("[{}]", "line 3: found no JSON object, expected one JSON object on the line"),
+            (
+                r#"{"ids""#,
+                "line 3, column 6: found EOF while parsing an object, expected one JSON object on the line",
+            ),
             (
                 r#"{"ids": {}} x"#,
-                "line 3, column 13: found trailing characters: expected one JSON document on the line",
+                "line 3, column 13: found trailing characters, expected one JSON object on the line",
             ),
         ] {
             assert_eq!(of(line), expected);
@@ -192,6 +225,6 @@ mod tests {
         assert_eq!(id(br#"{"ids": 5, "id": "a"}"#), json!("a"));
         assert_eq!(id(br#"{"id": {"n": 1}}"#), json!({"n": 1}));
         assert_eq!(id(br#"{"id": "a""#), Value::Null);
-        assert_eq!(id(b"[]"), Value::Null);
+        assert_eq!(id(b"[1]"), Value::Null);
     }
 }
