@@ -12,15 +12,16 @@ use crate::error::{Error, Span};
 use crate::functions::{FUNCTIONS, Function, Meaning};
 use crate::infer::infer_by;
 use crate::predicate::{Condition, Owner, Predicate, Term, Test};
-use crate::text::{java, like};
+use crate::text::{Patterns, java, like};
 use crate::types::Type;
+use crate::walk::Walked;
 
 mod edge;
 mod events;
 mod fields;
 
-/// The most patterns that an expression may have: each takes memory of its own.
-const MAX_PATTERNS: usize = 128;
+/// The most patterns that an expression may have.
+const MAX_PATTERNS: usize = Patterns::<String>::MOST;
 
 /// An expression that fits a schema.
 #[derive(Debug, Clone)]
@@ -123,7 +124,10 @@ fn walked(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
     let message = "the expression has parts that the edge does not evaluate yet";
     let help = "give the audience `evaluation: batch`, and refer to it with `inSegment`";
     Ok(Checked {
-        condition: Arc::new(Condition::Walked(Box::new(root.clone()))),
+        condition: Arc::new(Condition::Walked(Box::new(Walked {
+            root: root.clone(),
+            patterns: reads.patterns,
+        }))),
         reads: reads.fields,
         event_reads: reads.events,
         audiences: reads.audiences,

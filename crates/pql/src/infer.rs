@@ -17,7 +17,7 @@ use crate::check::{misshapen, nearest, unknown_function};
 use crate::error::{Error, Span};
 use crate::functions::{Function, Meaning};
 use crate::predicate::day_of;
-use crate::text::{java, like};
+use crate::text::{Dialect, Patterns};
 use crate::walk::dynamic::Dynamic;
 use crate::walk::{beyond_profile, misplaced_lambda, no_parameter};
 use crate::window::Window;
@@ -39,6 +39,8 @@ pub(crate) struct Reads {
     /// Fields of events: all of them, where one is read.
     pub(crate) events: BTreeSet<FieldPath>,
     pub(crate) audiences: BTreeSet<String>,
+    /// Patterns that are literals, built once for all profiles.
+    pub(crate) patterns: Patterns<String>,
 }
 
 /// Looks through a whole query, for a profile like `sample`.
@@ -422,7 +424,8 @@ impl<'a> Inference<'a> {
             }
             Operator::Like | Operator::Matches => {
                 self.expect(&left_kind, Kind::is_text, &called, "a string", &left.span);
-                self.pattern(right, &right_kind, &called, operator == Operator::Matches);
+                let dialect = if operator == Operator::Like { Dialect::Like } else { Dialect::Java };
+                self.pattern(right, &right_kind, &called, dialect);
                 Kind::Boolean
             }
             Operator::Add
@@ -463,12 +466,20 @@ impl<'a> Inference<'a> {
         }
     }
 
-    fn pattern(&mut self, node: &'a Node, kind: &Kind<'a>, called: &str, is_java: bool) {
+    fn pattern(&mut self, node: &'a Node, kind: &Kind<'a>, called: &str, dialect: Dialect) {
         self.expect(kind, Kind::is_text, called, "a pattern as a string", &node.span);
         let NodeKind::Literal(Literal::Text(text)) = &node.kind else { return };
-        if let Err(reason) = if is_java { java(text) } else { like(text) } {
-            let message = format!("pattern of {called} cannot be used: {reason}");
-            self.form(Error::wrong_type(message, node.span.clone()));
+        match dialect.build(text) {
+            Ok(pattern) => {
+                if !self.reads.patterns.keep(dialect, text.clone(), pattern) {
+                    let message = format!("expression has more than {} patterns", Patterns::<String>::MOST);
+                    self.form(Error::wrong_type(message, node.span.clone()));
+                }
+            }
+            Err(reason) => {
+                let message = format!("pattern of {called} cannot be used: {reason}");
+                self.form(Error::wrong_type(message, node.span.clone()));
+            }
         }
     }
 
@@ -621,7 +632,9 @@ impl<'a> Inference<'a> {
             (Meaning::Text { .. }, _) => {
                 self.expect(kind, Kind::is_boolean, called, "`true` or `false`", span);
             }
-            (Meaning::Matches | Meaning::RegexGroup, 0) => self.pattern(argument, kind, called, true),
+            (Meaning::Matches | Meaning::RegexGroup, 0) => {
+                self.pattern(argument, kind, called, Dialect::Java)
+            }
             (Meaning::RegexGroup, _) => {
                 self.expect(kind, Kind::is_number, called, "the number of a group", span)
             }

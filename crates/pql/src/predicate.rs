@@ -8,12 +8,12 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 use regex::Regex;
 
-use crate::ast::{Node, Operator};
+use crate::ast::Operator;
 use crate::calendar::first_of_day;
 use crate::chain::Chain;
 use crate::datum::Datum;
 use crate::text::TextTest;
-use crate::walk;
+use crate::walk::Walked;
 use crate::window::{Anchor, Window};
 
 /// An expression that is ready to be evaluated, for any number of profiles.
@@ -107,7 +107,7 @@ pub(crate) enum Condition {
     Chain(Arc<Chain>),
     InSegment(String),
     /// A whole expression with parts that conditions do not have.
-    Walked(Box<Node>),
+    Walked(Box<Walked>),
 }
 
 /// A question on values that are not null.
@@ -181,7 +181,7 @@ impl Condition {
             Condition::Test { test, wanted } => test.answer(scope) == Some(*wanted),
             Condition::Chain(chain) => chain.holds(scope.context),
             Condition::InSegment(id) => (scope.context.audiences)(id),
-            Condition::Walked(root) => walk::holds(root, scope.context),
+            Condition::Walked(walked) => walked.holds(scope.context),
         }
     }
 }

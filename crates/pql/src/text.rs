@@ -1,5 +1,7 @@
 //! Questions on text: parts of it with or without regard to case, and patterns.
 
+use std::collections::HashMap;
+
 use regex::{Regex, RegexBuilder};
 
 /// What the string functions ask, the positive of each pair.
@@ -49,6 +51,55 @@ fn lower(each: char) -> char {
 fn single(mut mapped: impl Iterator<Item = char>) -> Option<char> {
     let first = mapped.next();
     if mapped.next().is_none() { first } else { None }
+}
+
+/// The two languages of patterns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Of `like`.
+    Like,
+    /// Of `matches` and `regexGroup`.
+    Java,
+}
+
+impl Dialect {
+    pub(crate) fn build(self, pattern: &str) -> Result<Regex, String> {
+        match self {
+            Dialect::Like => like(pattern),
+            Dialect::Java => java(pattern),
+        }
+    }
+}
+
+/// Patterns that are built, by their texts.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns<T> {
+    like: HashMap<T, Regex>,
+    java: HashMap<T, Regex>,
+}
+
+impl<T: std::hash::Hash + Eq + std::borrow::Borrow<str>> Patterns<T> {
+    /// How many there may be: each takes memory of its own.
+    pub(crate) const MOST: usize = 128;
+
+    pub(crate) fn get(&self, dialect: Dialect, text: &str) -> Option<&Regex> {
+        match dialect {
+            Dialect::Like => self.like.get(text),
+            Dialect::Java => self.java.get(text),
+        }
+    }
+
+    /// Keeps a pattern, and answers whether there was room for it.
+    pub(crate) fn keep(&mut self, dialect: Dialect, text: T, pattern: Regex) -> bool {
+        let has_room = self.like.len() + self.java.len() < Self::MOST;
+        if has_room {
+            match dialect {
+                Dialect::Like => self.like.insert(text, pattern),
+                Dialect::Java => self.java.insert(text, pattern),
+            };
+        }
+        has_room
+    }
 }
 
 /// The pattern of `like`: `%` is any text, `_` is one character, and both together are the whole text.

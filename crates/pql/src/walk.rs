@@ -4,7 +4,6 @@
 //! does not hold. The work of a walk is counted, and has an end whatever the text and the profile are.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 use domain::audience::EVENTS;
 use domain::value::{Object, Value};
@@ -14,7 +13,7 @@ use regex::Regex;
 use crate::ast::{Generator, Literal, Node, NodeKind, Operator, Quantifier};
 use crate::error::{Error, Span};
 use crate::predicate::{Context, Event, calculate, negate};
-use crate::text::{java, like};
+use crate::text::{Dialect, Patterns};
 use crate::walk::dynamic::{Dynamic, cost_of};
 
 mod calls;
@@ -26,9 +25,6 @@ const MAX_STEPS: usize = 5_000_000;
 
 /// What a tuple costs that is kept, in steps: it takes memory.
 const COST_OF_TUPLE: usize = 8;
-
-/// How many patterns a walk may build: each takes memory of its own.
-const MAX_PATTERNS: usize = 128;
 
 /// Errors are boxed, so that the frames of the walk, which recurses, stay small.
 type Result<T> = std::result::Result<T, Box<Error>>;
@@ -43,7 +39,9 @@ pub(crate) struct Walk<'a> {
     /// Whether the profile is a member of an audience, where that does not stand in the profile.
     audiences: Option<&'a dyn Fn(&str) -> bool>,
     steps: Cell<usize>,
-    patterns: RefCell<HashMap<(bool, &'a str), Regex>>,
+    /// Patterns that were built before the walk, and those that it builds itself.
+    built: Option<&'a Patterns<String>>,
+    patterns: RefCell<Patterns<&'a str>>,
 }
 
 /// What names mean: innermost first.
@@ -89,20 +87,33 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 }
 
-/// Whether an expression that fits the schema holds.
-///
-/// What the schema leaves open has no answer: a profile whose values are of other types than the schema says, or that is too
-/// much work, is in no audience.
-pub(crate) fn holds(root: &Node, context: &Context<'_>) -> bool {
-    let with_events;
-    let profile = if context.events.is_empty() {
-        context.attributes
-    } else {
-        with_events = whole(context);
-        &with_events
-    };
-    let walk = Walk { audiences: Some(context.audiences), ..Walk::new(profile, context.now) };
-    walk.query(root).is_ok_and(|value| value.holds())
+/// An expression that fits a schema, for any number of profiles.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    pub(crate) root: Node,
+    pub(crate) patterns: Patterns<String>,
+}
+
+impl Walked {
+    /// Whether the expression holds.
+    ///
+    /// What the schema leaves open has no answer: a profile whose values are of other types than the schema says, or that is
+    /// too much work, is in no audience.
+    pub(crate) fn holds(&self, context: &Context<'_>) -> bool {
+        let with_events;
+        let profile = if context.events.is_empty() {
+            context.attributes
+        } else {
+            with_events = whole(context);
+            &with_events
+        };
+        let walk = Walk {
+            audiences: Some(context.audiences),
+            built: Some(&self.patterns),
+            ..Walk::new(profile, context.now)
+        };
+        walk.query(&self.root).is_ok_and(|value| value.holds())
+    }
 }
 
 /// The profile with its events in it.
@@ -119,7 +130,7 @@ fn whole(context: &Context<'_>) -> Object {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(profile: &'a Object, now: Timestamp) -> Walk<'a> {
-        Walk { profile, now, audiences: None, steps: Cell::new(0), patterns: RefCell::default() }
+        Walk { profile, now, audiences: None, steps: Cell::new(0), built: None, patterns: RefCell::default() }
     }
 
     /// The value of a whole query.
@@ -277,8 +288,8 @@ impl<'a> Walk<'a> {
             Operator::Greater => left.compare(&right).is_some_and(|order| order.is_gt()),
             Operator::GreaterOrEqual => left.compare(&right).is_some_and(|order| order.is_ge()),
             Operator::Like | Operator::Matches => {
-                let is_java = operator == Operator::Matches;
-                return self.found(is_java, (left, &left_node.span), (right, &right_node.span));
+                let dialect = if operator == Operator::Like { Dialect::Like } else { Dialect::Java };
+                return self.found(dialect, (left, &left_node.span), (right, &right_node.span));
             }
             Operator::In | Operator::NotIn => {
                 let wanted = operator == Operator::In;
@@ -311,11 +322,11 @@ impl<'a> Walk<'a> {
     /// Whether a pattern is found in a text; a text of any pattern is built once.
     fn found(
         &self,
-        is_java: bool,
+        dialect: Dialect,
         (subject, subject_span): (Dynamic<'a>, &Span),
         (pattern, pattern_span): (Dynamic<'a>, &Span),
     ) -> Result<Dynamic<'a>> {
-        let called = if is_java { "`matches`" } else { "`like`" };
+        let called = if dialect == Dialect::Java { "`matches`" } else { "`like`" };
         let (subject, pattern) = match (&subject, &pattern) {
             (Dynamic::Null, _) | (_, Dynamic::Null) => return Ok(Dynamic::Boolean(false)),
             (Dynamic::Text(subject), Dynamic::Text(pattern)) => (*subject, *pattern),
@@ -325,22 +336,22 @@ impl<'a> Walk<'a> {
             (other, _) => return Err(wrong(called, "a string", other, subject_span)),
         };
         self.charge(cost_of(subject), subject_span)?;
-        let pattern = self.pattern(is_java, pattern, called, pattern_span)?;
+        let pattern = self.pattern(dialect, pattern, called, pattern_span)?;
         Ok(Dynamic::Boolean(pattern.is_match(subject)))
     }
 
-    fn pattern(&self, is_java: bool, text: &'a str, called: &str, span: &Span) -> Result<Regex> {
-        if let Some(pattern) = self.patterns.borrow().get(&(is_java, text)) {
-            return Ok(pattern.clone());
+    fn pattern(&self, dialect: Dialect, text: &'a str, called: &str, span: &Span) -> Result<Regex> {
+        let known = self.built.and_then(|built| built.get(dialect, text).cloned());
+        if let Some(pattern) = known.or_else(|| self.patterns.borrow().get(dialect, text).cloned()) {
+            return Ok(pattern);
         }
-        if self.patterns.borrow().len() == MAX_PATTERNS {
-            let message = format!("evaluation builds more than {MAX_PATTERNS} patterns");
+        let pattern = dialect
+            .build(text)
+            .map_err(|reason| fault(format!("pattern of {called} cannot be used: {reason}"), span.clone()))?;
+        if !self.patterns.borrow_mut().keep(dialect, text, pattern.clone()) {
+            let message = format!("evaluation builds more than {} patterns", Patterns::<&str>::MOST);
             return Err(fault(message, span.clone()));
         }
-        let built = if is_java { java(text) } else { like(text) };
-        let pattern = built
-            .map_err(|reason| fault(format!("pattern of {called} cannot be used: {reason}"), span.clone()))?;
-        self.patterns.borrow_mut().insert((is_java, text), pattern.clone());
         Ok(pattern)
     }
 

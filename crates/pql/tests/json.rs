@@ -1,7 +1,5 @@
 //! Documents of `pql/json`, and the texts that mean the same.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers may fail like the test")]
-
 use pql::{ErrorKind, parse, parse_json};
 use serde_json::{Value as Json, json};
 

@@ -12,6 +12,7 @@ use crate::datum::Datum;
 use crate::error::Span;
 use crate::functions::{Function, Meaning};
 use crate::predicate::{calculate, day_of};
+use crate::text::Dialect;
 use crate::walk::dynamic::{Dynamic, Entries, cost_of};
 
 /// A call whose function is known and whose form is right.
@@ -191,7 +192,8 @@ impl<'a> Walk<'a> {
                 Ok(Dynamic::Boolean(test.passes(subject, argument, !is_case_sensitive) == wanted))
             }
             _ => {
-                let pattern = self.pattern(true, argument, &call.called, self.argument_span(call, 0))?;
+                let pattern =
+                    self.pattern(Dialect::Java, argument, &call.called, self.argument_span(call, 0))?;
                 if !is_group {
                     return Ok(Dynamic::Boolean(pattern.is_match(subject)));
                 }
