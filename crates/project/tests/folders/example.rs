@@ -57,6 +57,18 @@ fn a_core_policy_counts_once_the_project_enables_it() {
 }
 
 #[test]
+fn where_labels_restrict_nothing_the_core_policy_that_would_is_named() {
+    let folder = changed(|folder| {
+        fs::remove_dir_all(folder.join("policies")).unwrap();
+        replace(folder, "schemas/partner_enrichment.yaml", "[Third-Party]", "[Third-Party, C2]");
+    });
+    let project = Project::load(folder.path(), &Kit).unwrap();
+    let told: Vec<String> = project.warnings().iter().map(ToString::to_string).collect();
+    let named = told.iter().filter(|each| each.contains("enable core policy `restrict_third_party_export`"));
+    assert_eq!((named.count(), told.len()), (3, 4), "{told:?}");
+}
+
+#[test]
 fn the_refusal_says_exactly_why() {
     let catalogue = compiled(&example(), None).catalogue;
     let refused = catalogue.dataflows.values().find_map(|dataflow| match &dataflow.state {
