@@ -340,8 +340,7 @@ fn a_folder_without_a_project() {
 
 #[test]
 fn core_policies() {
-    const EXPORT: &str =
-        "description: Nothing leaves\nstatus: ENABLED\nmarketing_actions: [Export to Third Party]\ndeny: {label: C2}\n";
+    const EXPORT: &str = "description: Nothing leaves\nstatus: ENABLED\nmarketing_actions: [Export to Third Party]\ndeny: {label: C2}\n";
     check(
         "core_policies",
         &[
