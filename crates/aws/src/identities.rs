@@ -1,14 +1,15 @@
 //! The table of identities: which profile an identity links to, and which profiles hold a partner's ID.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
+use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, Select};
 use domain::fragment::FragmentKey;
 use domain::identity::{IdentityKey, ProfileId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::condition::unless_refused;
 use crate::item::{decode, item, key};
 use crate::keys;
 use crate::units::{Meter, Units};
@@ -80,25 +81,15 @@ impl Identities {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match result {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(Claim::Held)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                match self.link(identity).await? {
-                    Some(owner) if owner != *profile => Ok(Claim::Taken(owner)),
-                    Some(_) => Ok(Claim::Held),
-                    None => Err(Error::plain(
-                        "an identity's link went away while it was being claimed: try again",
-                    )),
-                }
-            }
-            Err(error) => Err(Error::of("claim an identity", error)),
+        let written = unless_refused("claim an identity", result)?;
+        self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
+        if written.is_some() {
+            return Ok(Claim::Held);
+        }
+        match self.link(identity).await? {
+            Some(owner) if owner != *profile => Ok(Claim::Taken(owner)),
+            Some(_) => Ok(Claim::Held),
+            None => Err(Error::plain("an identity's link went away while it was being claimed: try again")),
         }
     }
 
@@ -118,20 +109,9 @@ impl Identities {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match result {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(())
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(Error::of("release an identity", error)),
-        }
+        let deleted = unless_refused("release an identity", result)?;
+        self.meter.write(deleted.as_ref().and_then(DeleteItemOutput::consumed_capacity));
+        Ok(())
     }
 
     /// How many fragments refer to a partner's ID, counted up to a cap.

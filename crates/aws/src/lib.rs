@@ -4,6 +4,7 @@
 //! Besides the functions this is the only crate that names an AWS crate. It decides nothing: what to write is the
 //! domain's answer; here stands how it is written so that nothing is lost or written twice.
 
+mod condition;
 mod deployment;
 mod error;
 mod events;

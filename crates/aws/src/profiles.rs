@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use domain::delivery::{Delivery, Intent, Outcome, SHARDS, Sent, mark_of};
@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::condition::unless_refused;
 use crate::item::{Item, attribute, decode, item, key, text};
 use crate::keys;
 use crate::units::{Meter, Units};
@@ -145,13 +146,8 @@ impl Profiles {
         read: u64,
     ) -> Result<bool, Error> {
         let content = item(profile.as_str(), keys::BATCH_MEMBERSHIPS, memberships)?;
-        let mut put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(content))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        put = if read == 0 {
+        let put = self.client.put_item().set_item(Some(content));
+        self.put_if(if read == 0 {
             put.condition_expression("attribute_not_exists(pk)")
         } else {
             put.condition_expression("#version = :read AND #sequence <= :sequence")
@@ -159,8 +155,8 @@ impl Profiles {
                 .expression_attribute_names("#sequence", "sequence")
                 .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
                 .expression_attribute_values(":sequence", AttributeValue::N(memberships.sequence.to_string()))
-        };
-        self.written(put.send().await.map(|output| output.consumed_capacity().cloned()))
+        })
+        .await
     }
 
     /// The memberships of a profile as evaluated on schedule, read strongly.
@@ -559,20 +555,9 @@ impl Profiles {
     }
 
     async fn updated(&self, update: UpdateItemFluentBuilder) -> Result<bool, Error> {
-        match update.send().await {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(true)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::of("write a delivery", error)),
-        }
+        let written = unless_refused("write a delivery", update.send().await)?;
+        self.meter.write(written.as_ref().and_then(UpdateItemOutput::consumed_capacity));
+        Ok(written.is_some())
     }
 
     async fn get(&self, profile: &ProfileId, sk: &str) -> Result<Option<Item>, Error> {
@@ -592,40 +577,23 @@ impl Profiles {
 
     /// Puts an item on condition that an attribute still has the value that was read, or that there is no item.
     async fn put(&self, content: Item, expected: Option<(&str, AttributeValue)>) -> Result<bool, Error> {
-        let mut put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(content))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        put = match expected {
+        let put = self.client.put_item().set_item(Some(content));
+        self.put_if(match expected {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some((name, value)) => put
                 .condition_expression("#expected = :expected")
                 .expression_attribute_names("#expected", name)
                 .expression_attribute_values(":expected", value),
-        };
-        self.written(put.send().await.map(|output| output.consumed_capacity().cloned()))
+        })
+        .await
     }
 
-    fn written(
-        &self,
-        result: Result<Option<aws_sdk_dynamodb::types::ConsumedCapacity>, SdkError<PutItemError>>,
-    ) -> Result<bool, Error> {
-        match result {
-            Ok(consumed) => {
-                self.meter.write(consumed.as_ref());
-                Ok(true)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::of("write an item of a profile", error)),
-        }
+    /// Puts an item on its condition. Says whether it held.
+    async fn put_if(&self, put: PutItemFluentBuilder) -> Result<bool, Error> {
+        let put = put.table_name(&self.table).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let written = unless_refused("write an item of a profile", put.send().await)?;
+        self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
+        Ok(written.is_some())
     }
 }
 

@@ -7,6 +7,10 @@ use serde::Deserialize;
 
 use crate::Error;
 
+/// The stages at which Secrets Manager keeps the value of a secret that is in use, and the one that was before.
+const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
+
 /// The secrets of a deployment.
 #[derive(Debug, Clone)]
 pub struct Secrets {
@@ -47,20 +51,36 @@ impl Secrets {
         self.read(&format!("destinations/{name}")).await
     }
 
-    /// A secret of the edge: `<prefix>edge/<name>`.
+    /// A secret of the edge: `<prefix>edge/<name>`. Its current value comes first, then the one before as long as Secrets
+    /// Manager calls it that: whoever still holds it while the secret is rotated is let in too.
     ///
     /// # Errors
     /// Where the secret cannot be read.
-    pub async fn edge(&self, name: &str) -> Result<SecretString, Error> {
-        self.read(&format!("edge/{name}")).await
+    pub async fn edge(&self, name: &str) -> Result<Vec<SecretString>, Error> {
+        let name = format!("edge/{name}");
+        let (current, previous) = tokio::join!(self.read(&name), self.find(&name, PREVIOUS));
+        Ok(std::iter::once(current?).chain(previous?).collect())
     }
 
     async fn read(&self, name: &str) -> Result<SecretString, Error> {
+        let text = self.find(name, CURRENT).await?;
+        text.ok_or_else(|| Error::plain(format!("there is no secret `{}{name}`", self.prefix)))
+    }
+
+    /// The value of a secret at a stage; nothing, where there is no such secret, or none of its values is at that stage.
+    async fn find(&self, name: &str, stage: &str) -> Result<Option<SecretString>, Error> {
         let name = format!("{}{name}", self.prefix);
-        let output = self.client.get_secret_value().secret_id(&name).send().await;
-        let output = output.map_err(|error| Error::of(&format!("read secret `{name}`"), error))?;
+        let output = self.client.get_secret_value().secret_id(&name).version_stage(stage).send().await;
+        let output = match output {
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                return Ok(None);
+            }
+            output => output.map_err(|error| Error::of(&format!("read secret `{name}`"), error))?,
+        };
         let text =
             output.secret_string.ok_or_else(|| Error::plain(format!("secret `{name}` holds no text")))?;
-        Ok(SecretString::from(text))
+        Ok(Some(SecretString::from(text)))
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem, Update};
 use domain::edge::visitor::{Notified, StoredVisitor, Visitor, VisitorLink};
 use domain::identity::IdentityKey;
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use crate::condition::unless_refused;
 use crate::item::{FORMAT, Item, attribute, decode, key};
 use crate::units::{Meter, Units};
 use crate::{Error, keys};
@@ -110,20 +111,9 @@ impl Visitors {
         if read != 0 {
             update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
         }
-        match update.send().await {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(true)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::of("write a visitor", error)),
-        }
+        let written = unless_refused("write a visitor", update.send().await)?;
+        self.meter.write(written.as_ref().and_then(UpdateItemOutput::consumed_capacity));
+        Ok(written.is_some())
     }
 
     /// Writes the part of linking on condition of its version and of the edge's that was linked, and counts what pages

@@ -131,12 +131,11 @@ impl Ledger {
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
             .set_item(Some(content))
             .condition_expression("#status = :read")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":read", attribute(&read)?);
-        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())
+        self.put_if(put).await
     }
 
     /// Moves a batch from one status to another, and notes the end where that is one. Says whether it was moved.
@@ -184,14 +183,13 @@ impl Ledger {
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
             .set_item(Some(content))
             .condition_expression("attribute_not_exists(pk) OR (#offset = :zero AND #done = :false)")
             .expression_attribute_names("#offset", "offset")
             .expression_attribute_names("#done", "done")
             .expression_attribute_values(":zero", AttributeValue::N("0".into()))
             .expression_attribute_values(":false", AttributeValue::Bool(false));
-        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())?;
+        self.put_if(put).await?;
         Ok(())
     }
 

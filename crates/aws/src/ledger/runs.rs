@@ -136,11 +136,10 @@ impl Ledger {
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
             .set_item(Some(item(keys::run(&key.run), keys::slice(key.slice), slice)?))
             .condition_expression("#version = :read")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":read", AttributeValue::N(read.to_string()));
-        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())
+        self.put_if(put).await
     }
 }
