@@ -316,6 +316,21 @@ fn audiences_destinations_and_dataflows() {
                 ],
             ),
             (
+                "two dataflows where the vendor takes one alone",
+                &[
+                    (
+                        "destinations/other.yaml",
+                        "",
+                        "plugin: facebook\nmarketing_actions: [Cross Site Targeting]\nconfig: {ad_account: act_1234567890}\n",
+                    ),
+                    (
+                        "dataflows/all_to_other.yaml",
+                        "",
+                        "audience: all_customers\ndestination: other\nmapping:\n  PHONE: {identity: Phone_E.164}\n",
+                    ),
+                ],
+            ),
+            (
                 "nothing mapped",
                 &[(
                     "dataflows/seed_to_northlight.yaml",
