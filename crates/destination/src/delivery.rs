@@ -23,6 +23,14 @@ pub trait Destination: Send + Sync {
     /// audience up by the id it is known by, and creates one only if it never had one.
     async fn ensure_audience(&self, audience: &AudienceSpec) -> Result<AudienceRef, DestinationError>;
 
+    /// Whether nothing is left of what was sent of a person once what is wanted has been added.
+    ///
+    /// Pure. By default nothing overwrites anything, as where a vendor matches by hashes: what was sent is removed, then
+    /// what is wanted is added. Where the vendor keeps values under an id of its own, an addition alone may do.
+    fn overwrites(&self, _sent: &Record, _wanted: &Record) -> bool {
+        false
+    }
+
     /// Makes one vendor request.
     async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, DestinationError>;
 }

@@ -363,14 +363,21 @@ pub enum Step {
     Unknown(String),
 }
 
-/// The next step from what was sent to what is wanted.
-///
-/// `idempotent` says whether the vendor's calls may be made twice; `may_send` whether policies and contracts allow it.
+/// What a vendor makes of calls that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vendor {
+    /// Whether a call may be made twice.
+    pub idempotent: bool,
+    /// Whether nothing is left of what stands once what is wanted has been sent.
+    pub overwrites: bool,
+}
+
+/// The next step from what was sent to what is wanted. `may_send` says whether policies and contracts allow it.
 pub fn next_step(
     delivery: &Delivery,
     target: &Target,
     may_send: bool,
-    idempotent: bool,
+    vendor: Vendor,
     now: Timestamp,
 ) -> Step {
     if let Some(intent) = &delivery.intent {
@@ -380,8 +387,8 @@ pub fn next_step(
         if *target == Target::Undecided {
             return Step::Done;
         }
-        if idempotent {
-            return make_good(intent, target, may_send);
+        if vendor.idempotent {
+            return make_good(intent, target, may_send, vendor.overwrites);
         }
         // Whoever left is withdrawn even so: the removal is a call of its own, made once.
         return match may_have_added(delivery) {
@@ -408,6 +415,12 @@ pub fn next_step(
             }
         }
         (Some(_), Target::Present(..)) if !may_send => Step::Hold,
+        (Some(_), Target::Present(_, source)) if vendor.overwrites && is_set_aside(delivery, source) => {
+            Step::Done
+        }
+        (Some(_), Target::Present(cells, source)) if vendor.overwrites => {
+            Step::Call(Operation::Add, cells.clone(), source.clone())
+        }
         // What stands goes first; what is wanted follows in the next step.
         (Some(sent), _) => Step::Call(Operation::Remove, sent.cells.clone(), sent.source.clone()),
     }
@@ -418,12 +431,15 @@ fn may_have_added(delivery: &Delivery) -> Option<&Intent> {
     delivery.intent.as_ref().filter(|intent| intent.operation == Operation::Add)
 }
 
-/// The step after a call that was never answered: it is made again where its effect is still wanted, and withdrawn
-/// where it is not. Either way the destination ends in a known state.
-fn make_good(intent: &Intent, target: &Target, may_send: bool) -> Step {
-    let still_wanted = matches!(target, Target::Present(cells, _) if *cells == intent.cells) && may_send;
-    let operation = if still_wanted { Operation::Add } else { Operation::Remove };
-    Step::Call(operation, intent.cells.clone(), intent.source.clone())
+/// The step after a call that was never answered: it is made again where its effect is still wanted, overwritten where
+/// that leaves nothing of it, and withdrawn else. Whichever it is, the destination ends in a known state.
+fn make_good(intent: &Intent, target: &Target, may_send: bool, overwrites: bool) -> Step {
+    match target {
+        Target::Present(cells, source) if may_send && (overwrites || *cells == intent.cells) => {
+            Step::Call(Operation::Add, cells.clone(), source.clone())
+        }
+        _ => Step::Call(Operation::Remove, intent.cells.clone(), intent.source.clone()),
+    }
 }
 
 /// How long a worker waits after a number of failures in a row: 15 s, doubled each time, an hour at most.
@@ -470,7 +486,8 @@ mod tests {
         let delivery = unknown(Operation::Add, None);
         let intent = delivery.unknown().unwrap();
         let target = Target::Present(intent.cells.clone(), intent.source.clone());
-        let next = |delivery: &Delivery| next_step(delivery, &target, true, false, Timestamp::MAX);
+        let vendor = Vendor { idempotent: false, overwrites: false };
+        let next = |delivery: &Delivery| next_step(delivery, &target, true, vendor, Timestamp::MAX);
         assert_eq!(next(&delivery), Step::Unknown("01A".to_owned()));
 
         let made = after(&delivery, Fate::Made);

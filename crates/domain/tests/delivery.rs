@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use domain::delivery::{
-    Cells, Delivery, Intent, Operation, Sent, SourceHash, Step, Target, Wanted, lags, next_step,
+    Cells, Delivery, Intent, Operation, Outcome, OutcomeResult, Sent, SourceHash, Step, Target, Vendor,
+    Wanted, lags, next_step,
 };
 use jiff::Timestamp;
 
@@ -122,7 +123,41 @@ fn the_next_step_follows_from_what_was_sent_and_what_is_wanted() {
         ),
         ("a removal of unknown fate", intended(Remove, 1), Target::Absent, false, true, call(Remove, 1)),
     ] {
-        assert_eq!(next_step(&delivery, &target, may_send, idempotent, at(20)), expected, "{case}");
+        let vendor = Vendor { idempotent, overwrites: false };
+        assert_eq!(next_step(&delivery, &target, may_send, vendor, at(20)), expected, "{case}");
+    }
+}
+
+#[test]
+fn where_what_is_wanted_overwrites_what_stands_it_is_sent_alone() {
+    let call = |operation, value: u8| Step::Call(operation, cells(value), SourceHash::of(&cells(value)));
+    let refused = OutcomeResult::SetAside { source: SourceHash::of(&cells(2)), reason: String::new() };
+    let refused = Delivery { outcome: Some(Outcome { at: at(0), result: refused }), ..sent(1) };
+    use Operation::{Add, Remove};
+    for (case, delivery, target, may_send, expected) in [
+        ("changed", sent(1), present(2), true, call(Add, 2)),
+        ("changed, not allowed", sent(1), present(2), false, Step::Hold),
+        ("changed, and refused by the vendor", refused, present(2), true, Step::Done),
+        ("left", sent(1), Target::Absent, true, call(Remove, 1)),
+        (
+            "an addition of unknown fate, something else wanted",
+            intended(Add, 1),
+            present(2),
+            true,
+            call(Add, 2),
+        ),
+        ("the same, not allowed", intended(Add, 1), present(2), false, call(Remove, 1)),
+        (
+            "a removal of unknown fate, something else wanted",
+            intended(Remove, 1),
+            present(2),
+            true,
+            call(Add, 2),
+        ),
+        ("the same, nothing wanted", intended(Remove, 1), Target::Absent, true, call(Remove, 1)),
+    ] {
+        let vendor = Vendor { idempotent: true, overwrites: true };
+        assert_eq!(next_step(&delivery, &target, may_send, vendor, at(20)), expected, "{case}");
     }
 }
 
@@ -154,6 +189,8 @@ struct World {
     allowed: bool,
     /// What the vendor holds; adding or removing twice is the same as once.
     vendor: BTreeSet<Cells>,
+    /// Whether it holds one thing of a person, under an id that stays, so that the later call stands.
+    overwrites: bool,
     clock: i64,
 }
 
@@ -161,7 +198,8 @@ impl World {
     /// Makes one step, as the worker does; says whether there was one to make.
     fn step(&mut self, dies: Option<bool>) -> bool {
         self.clock += 100;
-        let step = next_step(&self.delivery, &self.target, self.allowed, true, at(self.clock));
+        let vendor = Vendor { idempotent: true, overwrites: self.overwrites };
+        let step = next_step(&self.delivery, &self.target, self.allowed, vendor, at(self.clock));
         let Step::Call(operation, cells, source) = step else { return false };
         let deadline = at(self.clock + 10);
         let intent = Intent { attempt: self.clock.to_string(), operation, cells, source, deadline };
@@ -172,6 +210,9 @@ impl World {
         match operation {
             Operation::Add => assert!(self.allowed, "nothing is sent that may not be"),
             Operation::Remove => {}
+        }
+        if self.overwrites {
+            self.vendor.clear();
         }
         match operation {
             Operation::Add => self.vendor.insert(intent.cells.clone()),
@@ -194,12 +235,16 @@ proptest! {
     /// However often workers die, whatever changes in between: in the end the vendor holds exactly what is wanted,
     /// or nothing but what was sent before it was held.
     #[test]
-    fn deliveries_end_at_what_is_wanted_whatever_dies_or_changes(events in prop::collection::vec(event(), 0..40)) {
+    fn deliveries_end_at_what_is_wanted_whatever_dies_or_changes(
+        events in prop::collection::vec(event(), 0..40),
+        overwrites: bool,
+    ) {
         let mut world = World {
             delivery: Delivery::default(),
             target: Target::Absent,
             allowed: true,
             vendor: BTreeSet::new(),
+            overwrites,
             clock: 0,
         };
         for event in events {

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use destination::http::{Endpoint, Http, Method, RequestBuilder, TIMEOUT, Url, header, pause};
 use destination::{
     AudienceRef, AudienceSpec, Delivery, Descriptor, Destination, DestinationError, Encoded, ErrorKind,
-    Plugin, Rejection, Request, Source, async_trait,
+    Plugin, Record, Rejection, Request, Source, async_trait,
 };
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, EXAMPLE, SECRET_EXAMPLE, Settings};
 use crate::encode::{TARGETS, encode};
-use crate::parameter::Parameter;
+use crate::parameter::{ID, Parameter};
 use crate::request::batch_file;
 use crate::response::{Progress, accepted, completed, progress, stuck};
 
@@ -105,6 +105,16 @@ impl Destination for AdobeTarget {
         encode(&self.settings, source)
     }
 
+    /// A row sets every parameter of the configuration, and those of its record. One of an earlier configuration that
+    /// it does not have would stay.
+    fn overwrites(&self, sent: &Record, wanted: &Record) -> bool {
+        let is_set = |name: &str| {
+            let parameters = &self.settings.parameters.0;
+            wanted.get(name).is_some() || parameters.iter().any(|parameter| parameter.as_str() == name)
+        };
+        sent.get(ID) == wanted.get(ID) && sent.iter().all(|(name, _)| is_set(name))
+    }
+
     /// Target needs to be told nothing: the id is the parameter that tells members, and stays what it was at first.
     async fn ensure_audience(&self, audience: &AudienceSpec) -> Result<AudienceRef, DestinationError> {
         let invalid = |message| DestinationError::new(ErrorKind::ConfigInvalid, "name audience", message);
@@ -173,6 +183,25 @@ mod tests {
     #[test]
     fn keeps_the_contract() {
         contract::check(&PLUGIN, &full());
+    }
+
+    #[test]
+    fn a_row_overwrites_an_earlier_one_of_the_same_id_and_of_parameters_that_it_sets() {
+        let target = contract::connect_example(&PLUGIN);
+        let record = |cells: &[(&'static str, &str)]| -> Record {
+            cells.iter().map(|(name, text)| (*name, (*text).to_owned())).collect()
+        };
+        let sent = record(&[(ID, "crm-17"), ("home_ownership", "owner")]);
+        for (wanted, overwrites) in [
+            (record(&[(ID, "crm-17"), ("home_ownership", "tenant")]), true),
+            (record(&[(ID, "crm-17")]), true),
+            (record(&[(ID, "crm-18"), ("home_ownership", "owner")]), false),
+        ] {
+            assert_eq!(target.overwrites(&sent, &wanted), overwrites, "{wanted:?}");
+        }
+        let earlier = record(&[(ID, "crm-17"), ("tier", "plus")]);
+        assert!(!target.overwrites(&earlier, &record(&[(ID, "crm-17")])), "`tier` would stay");
+        assert!(target.overwrites(&earlier, &record(&[(ID, "crm-17"), ("tier", "basic")])));
     }
 
     #[test]

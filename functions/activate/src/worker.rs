@@ -1,10 +1,10 @@
 //! The worker of a dataflow: drains its marks, round after round.
 
 use aws::{InForce, Mark, Settlement};
-use destination::Destination;
+use destination::{Destination, Record};
 use domain::dataflow::Dataflow;
 use domain::delivery::{
-    Cells, Delivery, Hold, Operation, Outcome, OutcomeResult, Sent, SourceHash, Step, Target, Wanted,
+    Cells, Delivery, Hold, Operation, Outcome, OutcomeResult, Sent, SourceHash, Step, Target, Vendor, Wanted,
     may_send, next_step, wanted,
 };
 use domain::identity::ProfileId;
@@ -159,8 +159,11 @@ impl Activate {
                 }
             }
         };
-        let idempotent = flow.destination.descriptor().idempotent;
-        let step = next_step(&delivery, &target, flow.allowed.is_ok(), idempotent, now);
+        let vendor = Vendor {
+            idempotent: flow.destination.descriptor().idempotent,
+            overwrites: overwrites(flow.destination, &delivery, &target),
+        };
+        let step = next_step(&delivery, &target, flow.allowed.is_ok(), vendor, now);
         Ok(Some(Planned { profile: profile.id, delivery, target, step }))
     }
 
@@ -239,6 +242,20 @@ impl Activate {
             self.store.ledger.keep_refusal(&record).await?;
         }
         Ok(())
+    }
+}
+
+/// Whether sending what is wanted leaves nothing of what stands, or may stand.
+fn overwrites(destination: &dyn Destination, delivery: &Delivery, target: &Target) -> bool {
+    let sent = delivery.sent.as_ref().map(|sent| &sent.cells);
+    let mut stands = delivery.intent.as_ref().map(|intent| &intent.cells).into_iter().chain(sent);
+    let record = |cells: &Cells| cells.clone().into_iter().collect::<Record>();
+    match target {
+        Target::Present(cells, _) => {
+            let wanted = record(cells);
+            stands.all(|stands| destination.overwrites(&record(stands), &wanted))
+        }
+        Target::Unusable(..) | Target::Absent | Target::Undecided => false,
     }
 }
 
