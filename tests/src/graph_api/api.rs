@@ -237,6 +237,9 @@ fn users(state: &mut State, id: &str, call: &Call, change: Change) -> Answered {
     find(state, id)?;
     let Users { payload, session } = parse(call)?;
     check_payload(&payload)?;
+    if payload.data.iter().flatten().any(|cell| state.unbearable.contains(cell)) {
+        return Err(invalid_parameter("Invalid parameter"));
+    }
     let num_received = receive(state, &session, payload.data.len())?;
     let mut num_invalid = 0_usize;
     let mut samples = Map::new();

@@ -103,6 +103,11 @@ impl GraphApi {
         self.state().faults.push_back(fault);
     }
 
+    /// Refuses every request whole that carries that cell, as Meta does with some values that it cannot read.
+    pub fn refuse_requests_with(&self, cell: &str) {
+        self.state().unbearable.insert(cell.to_owned());
+    }
+
     /// Deletes an audience, as a person does at Meta.
     pub fn delete_audience(&self, audience: &str) {
         self.state().audiences.remove(audience);

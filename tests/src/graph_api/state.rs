@@ -78,6 +78,8 @@ pub(super) struct State {
     pub(super) settings: Settings,
     pub(super) audiences: BTreeMap<String, Audience>,
     pub(super) sessions: BTreeMap<i64, Session>,
+    /// Cells for which a request is refused whole.
+    pub(super) unbearable: BTreeSet<String>,
     pub(super) faults: VecDeque<Fault>,
     pub(super) seen: Vec<Seen>,
 }
@@ -88,6 +90,7 @@ impl State {
             settings,
             audiences: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            unbearable: BTreeSet::new(),
             faults: VecDeque::new(),
             seen: Vec::new(),
         }
