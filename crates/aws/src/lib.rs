@@ -25,7 +25,7 @@ mod visitors;
 pub use deployment::Deployment;
 pub use error::Error;
 pub use events::{Events, Untaken};
-pub use identities::{Claim, Identities, Reference};
+pub use identities::{Claim, Identities, Reference, SeenReference};
 pub use ledger::{
     Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Watermark,
 };

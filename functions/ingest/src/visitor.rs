@@ -268,10 +268,14 @@ impl Linking<'_> {
             .collect();
         for key in &mine {
             if let Some(fragment) = profiles.fragment(profile, key).await? {
-                profiles.delete_fragment(profile, key).await?;
                 let reference = Reference { profile: profile.clone(), fragment: (*key).clone() };
+                let mut dropped = Vec::new();
                 for partner_id in &fragment.partner_ids {
-                    identities.forget(&partner_id.key, &reference).await?;
+                    dropped.extend(identities.see_reference(&partner_id.key, &reference).await?);
+                }
+                profiles.delete_fragment(profile, key).await?;
+                for seen in &dropped {
+                    identities.forget(seen).await?;
                 }
             }
         }
