@@ -24,8 +24,8 @@ const LONGEST_TIMEOUT: u16 = 2000;
 /// The largest body that a request may have, in KiB: what a function URL accepts.
 const LARGEST_BODY: u16 = 6 * 1024;
 
-/// The most events that a request may have: what Firehose takes in one call.
-const MOST_EVENTS: u16 = 500;
+/// The most events that a request may have: what Firehose takes in one call (4 MiB), if each is as large as it may be.
+const MOST_EVENTS: u16 = 300;
 
 pub(crate) struct DatastreamForm {
     title: Option<String>,

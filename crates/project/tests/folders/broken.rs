@@ -396,12 +396,12 @@ fn datastreams_and_offers() {
         "edge",
         &[
             ("no events", &with_site("limits: {events: 0}\n")),
-            ("more than can be kept", &with_site("limits: {events: 501, body_kib: 6145}\n")),
+            ("more than can be kept", &with_site("limits: {events: 301, body_kib: 6145}\n")),
             ("audiences that the datastream's refer to", &with_site("audiences: [third]\n")),
             ("audiences that Target is told", &with_site(TARGET)),
             ("a cap above what is remembered", cap),
         ],
     );
     assert!(problems(&with_site(&format!("{TARGET}audiences: [first, second, third]\n"))).is_ok());
-    assert!(problems(&with_site("limits: {events: 500, body_kib: 6144}\n")).is_ok());
+    assert!(problems(&with_site("limits: {events: 300, body_kib: 6144}\n")).is_ok());
 }
