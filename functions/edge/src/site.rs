@@ -89,15 +89,20 @@ impl Sites {
     /// What has come to be refused since the catalogue was applied: a contract has ended meanwhile, say.
     fn new_refusals(&self, at: Timestamp) -> Vec<RefusalRecord> {
         let catalogue = &self.in_force.catalogue;
-        let refusals = catalogue.offers.values().flat_map(|offer| {
+        let shown = catalogue.offers.values().flat_map(|offer| {
             let now = check_offer(catalogue, offer, self.today).into_iter();
             now.filter(|refusal| !offer.refusals.contains(refusal))
+        });
+        let told = catalogue.datastreams.values().flat_map(|datastream| {
+            let audiences = datastream.target.iter().flat_map(|target| &target.audiences);
+            let now = check_disclosure(catalogue, &datastream.name, audiences, self.today).into_iter();
+            now.filter(|refusal| !datastream.refusals.contains(refusal))
         });
         let record = |refusal| {
             let during = "decision".to_owned();
             RefusalRecord { sequence: self.in_force.sequence, at, during, refusal }
         };
-        refusals.map(record).collect()
+        shown.chain(told).map(record).collect()
     }
 }
 

@@ -5,5 +5,5 @@
 mod local;
 mod pump;
 
-pub use local::{LOGIN_KEY, Local};
-pub use pump::Flow;
+pub use local::{LOGIN_KEY, Local, SERVER_KEY};
+pub use pump::{Flow, event};

@@ -142,8 +142,7 @@ impl Flow {
     /// # Panics
     /// Where the name is none.
     pub async fn wake(&self, dataflow: &str) {
-        let body = serde_json::json!({ "wake": dataflow }).to_string();
-        let event = event_of(&Message::builder().message_id("wake").body(body).build());
+        let event = event(serde_json::json!({ "wake": dataflow }).to_string());
         let response = self.activate.handle(event, self.deadline()).await;
         assert!(response.batch_item_failures.is_empty(), "{dataflow} failed");
     }
@@ -224,6 +223,11 @@ impl Flow {
             .visibility_timeout(0);
         again.send().await.expect("a message comes again");
     }
+}
+
+/// A message as Lambda hands it to a function.
+pub fn event(body: impl Into<String>) -> SqsEvent {
+    event_of(&Message::builder().message_id("1").body(body).build())
 }
 
 fn event_of(message: &Message) -> SqsEvent {

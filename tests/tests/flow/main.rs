@@ -13,6 +13,7 @@ mod bank;
 mod costs;
 mod deliveries;
 mod files;
+mod governance;
 mod hostile;
 mod profiles;
 mod runs;
