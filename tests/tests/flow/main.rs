@@ -12,6 +12,7 @@ mod bank;
 
 mod costs;
 mod deliveries;
+mod events;
 mod files;
 mod governance;
 mod hostile;
