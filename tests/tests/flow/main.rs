@@ -18,6 +18,7 @@ mod governance;
 mod hostile;
 mod profiles;
 mod runs;
+mod server;
 mod shop;
 mod target;
 mod visitors;
