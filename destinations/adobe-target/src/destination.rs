@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use destination::http::{Endpoint, Http, Method, RequestBuilder, TIMEOUT, Url, header, pause};
 use destination::{
     AudienceRef, AudienceSpec, Delivery, Descriptor, Destination, DestinationError, Encoded, ErrorKind,
-    Plugin, Record, Rejection, Request, Source, async_trait,
+    Plugin, Progress, Record, Rejection, Request, Source, async_trait,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -13,7 +13,7 @@ use crate::config::{Config, EXAMPLE, SECRET_EXAMPLE, Settings};
 use crate::encode::{TARGETS, encode};
 use crate::parameter::{ID, Parameter};
 use crate::request::batch_file;
-use crate::response::{Progress, accepted, completed, progress, stuck};
+use crate::response::{accepted, progress, status_url, stuck};
 
 /// What the plugin says of itself.
 pub static DESCRIPTOR: Descriptor = Descriptor {
@@ -76,15 +76,22 @@ impl AdobeTarget {
         let mut wait = FIRST_LOOK;
         while let Some(left) = until.checked_duration_since(Instant::now() + wait) {
             pause(wait).await;
-            let look = self.authorized(self.http.request(Method::GET, status_url.clone())).timeout(left);
             // A look that fails says nothing of the batch.
-            match self.http.send("look at batch", look).await.as_ref().map(progress) {
-                Ok(Progress::Complete { successful }) => return Ok(completed(rows, successful)),
+            match self.ask(status_url.clone(), left).await {
+                Ok(Progress::Done { refused }) => {
+                    return Ok(Delivery { unattributed: refused, ..Delivery::complete(rows) });
+                }
                 Ok(Progress::Stuck) => return Err(stuck(operation)),
                 Ok(Progress::Open) | Err(_) => wait *= 2,
             }
         }
-        Ok(Delivery::accepted(rows))
+        Ok(Delivery::accepted(rows, Some(status_url.into())))
+    }
+
+    async fn ask(&self, status_url: Url, within: Duration) -> Result<Progress, DestinationError> {
+        let look = self.authorized(self.http.request(Method::GET, status_url));
+        let look = look.query(&[("showDetails", "true")]).timeout(within);
+        Ok(progress(&self.http.send("look at batch", look).await?))
     }
 }
 
@@ -160,7 +167,15 @@ impl Destination for AdobeTarget {
                 let until = last_look.min(Instant::now() + self.settings.confirm_seconds.into());
                 self.confirm(operation, status_url, rows, until).await
             }
-            None => Ok(Delivery::accepted(rows)),
+            None => Ok(Delivery::accepted(rows, None)),
+        }
+    }
+
+    async fn look(&self, receipt: &str) -> Result<Progress, DestinationError> {
+        match status_url(&self.base.join([]), receipt) {
+            Some(status_url) => self.ask(status_url, TIMEOUT).await,
+            // Files go elsewhere by now.
+            None => Ok(Progress::Stuck),
         }
     }
 }

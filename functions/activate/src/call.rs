@@ -43,11 +43,11 @@ pub(crate) enum Call {
 }
 
 /// An attempt of a call.
-struct Attempt<'a> {
-    flow: &'a Flow<'a>,
-    operation: Operation,
-    id: String,
-    began: Timestamp,
+pub(crate) struct Attempt<'a> {
+    pub(crate) flow: &'a Flow<'a>,
+    pub(crate) operation: Operation,
+    pub(crate) id: String,
+    pub(crate) began: Timestamp,
 }
 
 impl Activate {
@@ -86,7 +86,10 @@ impl Activate {
         for Part { records, answer } in &parts {
             let due = due.get(records.clone()).unwrap_or_default();
             match answer {
-                Ok(delivery) => self.settle_delivered(&attempt, due, &delivery.outcomes).await?,
+                Ok(delivery) => match &delivery.receipt {
+                    Some(receipt) => self.keep_receipt(&attempt, due, deadline, receipt).await?,
+                    None => self.settle_delivered(&attempt, due, &delivery.outcomes).await?,
+                },
                 Err(error) => {
                     if self.settle_failed(&attempt, due, error, true).await? == Call::Stop {
                         next = Call::Stop;
@@ -198,6 +201,7 @@ impl Activate {
                     cells: due.cells.clone(),
                     source: due.source.clone(),
                     deadline,
+                    receipt: None,
                 };
                 let (name, read) = (&attempt.flow.dataflow.name, due.delivery.intent.as_ref());
                 let written = self.store.profiles.intend(&due.profile, name, read, &intent).await?;
@@ -209,7 +213,7 @@ impl Activate {
         Ok(intended.into_iter().flatten().collect())
     }
 
-    async fn settle_delivered(
+    pub(crate) async fn settle_delivered(
         &self,
         attempt: &Attempt<'_>,
         due: &[Due],
@@ -319,7 +323,12 @@ impl Activate {
         Ok(Call::Stop)
     }
 
-    async fn log(&self, attempt: &Attempt<'_>, due: &[Due], parts: &[Part]) -> Result<(), Failure> {
+    pub(crate) async fn log(
+        &self,
+        attempt: &Attempt<'_>,
+        due: &[Due],
+        parts: &[Part],
+    ) -> Result<(), Failure> {
         let flow = attempt.flow;
         let deliveries = || parts.iter().filter_map(|part| part.answer.as_ref().ok());
         let rejected = |delivery: &destination::Delivery| {

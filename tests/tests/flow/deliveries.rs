@@ -80,6 +80,7 @@ async fn a_mark_that_lands_while_a_call_is_under_way_stays() {
         cells: sent.cells.clone(),
         source: sent.source.clone(),
         deadline: Timestamp::now().saturating_add(SignedDuration::from_secs(60)).unwrap(),
+        receipt: None,
     };
     assert!(profiles.intend(&profile, &dataflow, None, &intent).await.unwrap());
     profiles.mark(&profile, &dataflow, Timestamp::now()).await.unwrap();
@@ -157,6 +158,7 @@ async fn where_a_call_may_not_be_repeated_its_fate_stays_unknown_for_a_person_to
         source: SourceHash::of(&cells),
         cells,
         deadline: Timestamp::now(),
+        receipt: None,
     };
     assert!(profiles.intend(&profile, &dataflow, None, &intent).await.unwrap());
     bank.flow.wake(FILE).await;
