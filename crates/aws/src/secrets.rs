@@ -48,7 +48,35 @@ impl Secrets {
     /// # Errors
     /// Where the secret cannot be read.
     pub async fn destination(&self, name: &str) -> Result<SecretString, Error> {
-        self.read(&format!("destinations/{name}")).await
+        self.read(&Secrets::of_destination(name)).await
+    }
+
+    /// The whole name of the secret with the credentials of a destination.
+    pub fn name_of_destination(&self, name: &str) -> String {
+        format!("{}{}", self.prefix, Secrets::of_destination(name))
+    }
+
+    /// Whether there are credentials for a destination. Their value is not read.
+    ///
+    /// # Errors
+    /// Where Secrets Manager cannot be asked.
+    pub async fn has_destination(&self, name: &str) -> Result<bool, Error> {
+        let name = self.name_of_destination(name);
+        let known = match self.client.describe_secret().secret_id(&name).send().await {
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                return Ok(false);
+            }
+            known => known.map_err(|error| Error::of(&format!("look for secret `{name}`"), error))?,
+        };
+        // A secret can be there without any value, or about to be deleted: neither can be read.
+        let mut stages = known.version_ids_to_stages().into_iter().flatten().flat_map(|(_, stages)| stages);
+        Ok(known.deleted_date().is_none() && stages.any(|stage| stage == CURRENT))
+    }
+
+    fn of_destination(name: &str) -> String {
+        format!("destinations/{name}")
     }
 
     /// A secret of the edge: `<prefix>edge/<name>`. Its current value comes first, then the one before as long as Secrets

@@ -6,8 +6,8 @@
 //! changes and shows, [`target`] asks Adobe Target where it decides, and [`handler`] reads, writes and answers.
 
 mod json;
-mod key;
 mod line;
+mod secrets;
 
 pub mod cookie;
 pub mod ecid;
