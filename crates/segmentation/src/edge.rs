@@ -20,7 +20,7 @@ use pql::{Context, Event, Predicate};
 
 use crate::compiled::{NoPredicate, Unions, check, in_order};
 
-/// What a merge policy makes of signals where there are none.
+/// What is known of a visitor of whom nobody said anything.
 static NO_ATTRIBUTES: Object = Object::new();
 
 /// The longest text that is remembered of an event, in characters.
@@ -33,6 +33,8 @@ pub struct EdgeAudiences {
     compiled: Vec<Compiled>,
     /// What each of the merge policies that they name makes of signals.
     merges: BTreeMap<MergePolicyName, AttributeMerge>,
+    /// What the project's default merge policy does, for those who are told attributes.
+    default: Option<AttributeMerge>,
     /// The fields of events that any of them reads.
     event_reads: BTreeMap<FieldPath, Field>,
     /// The definitions in force of the audiences that the schedule evaluates.
@@ -73,6 +75,7 @@ impl EdgeAudiences {
             sequence,
             compiled: Vec::with_capacity(datastream.audiences.len()),
             merges: BTreeMap::new(),
+            default: catalogue.default_merge_policy().map(|policy| policy.attributes.clone()),
             event_reads: BTreeMap::new(),
             definitions: definitions(catalogue),
             elsewhere: elsewhere(catalogue, datastream),
@@ -151,9 +154,10 @@ impl EdgeAudiences {
         definition.is_some_and(|(name, definition)| stored.is_in_by_profile(name, definition))
     }
 
-    /// What partners' scripts said of a visitor, as far as it may be used.
+    /// What partners' scripts said of a visitor, as the project's default merge policy has it, and as far as it may be
+    /// used.
     pub fn attributes(&self, visitor: &Visitor, now: Timestamp) -> Object {
-        visitor.attributes(|dataset, signal| self.may_be_used(dataset, signal, now))
+        self.default.as_ref().map(|merge| self.merged(visitor, merge, now)).unwrap_or_default()
     }
 
     fn may_be_used(&self, dataset: &DatasetName, signal: &Signal, now: Timestamp) -> bool {
@@ -167,20 +171,7 @@ impl EdgeAudiences {
     /// What partners' scripts said of a visitor, merged: an audience sees no dataset that its policy does not merge,
     /// since governance has not judged it on that.
     fn merged(&self, visitor: &Visitor, merge: &AttributeMerge, now: Timestamp) -> Object {
-        let order = match merge {
-            AttributeMerge::TimestampOrdered => return self.attributes(visitor, now),
-            AttributeMerge::DatasetPrecedence(order) => order,
-        };
-        let mut attributes = Object::new();
-        // What is put in last stands.
-        for dataset in order.iter().rev() {
-            let said =
-                visitor.attributes(|each, signal| each == dataset && self.may_be_used(each, signal, now));
-            for (path, value) in value::leaves(&said) {
-                value::insert(&mut attributes, &path, value.clone());
-            }
-        }
-        attributes
+        visitor.merged(merge, |dataset, signal| self.may_be_used(dataset, signal, now))
     }
 
     fn find(&self, stored: &StoredVisitor, now: Timestamp) -> BTreeMap<AudienceName, Finding> {
@@ -390,6 +381,19 @@ mod tests {
         ] {
             let merged = audiences.merged(&stored.visitor, &merge, newer);
             assert_eq!(merged, object(expected), "{merge:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_told_as_the_default_merge_policy_has_them() {
+        let mut catalogue = catalogue();
+        let dataset: DatasetName = "northlight_onsite".parse().unwrap();
+        let mover = visitor(MOVER, &[]);
+        for (order, expected) in [(vec![], "{}"), (vec![dataset], MOVER)] {
+            let default = catalogue.merge_policies.values_mut().find(|policy| policy.default).unwrap();
+            default.attributes = AttributeMerge::DatasetPrecedence(order);
+            let audiences = audiences(&catalogue, "2026-11-22");
+            assert_eq!(audiences.attributes(&mover.visitor, NOW.parse().unwrap()), object(expected));
         }
     }
 

@@ -3,6 +3,7 @@
 //! A visitor has a partition of its own, by the key of its ECID, and never merges with anything: linking writes copies
 //! to the person's profile. One read and one write serve a request.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,8 +14,9 @@ use crate::edge::consent::Consent;
 use crate::edge::signal::Signal;
 use crate::identity::{Identity, IdentityKey, ProfileId};
 use crate::membership::Memberships;
+use crate::merge::{AttributeMerge, Supplied};
 use crate::name::{AudienceName, DatasetName, DatastreamName, OfferName};
-use crate::value::Object;
+use crate::value::{self, Object};
 
 /// How far back edge audiences see events (the documents' 24 hours).
 pub const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -76,6 +78,9 @@ pub struct Visitor {
     /// What the visitor allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// When the visitor last withdrew consent: nothing that was linked before stays linked, whatever was allowed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
     /// Who logged in last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
@@ -131,7 +136,11 @@ pub struct VisitorLink {
     /// The version of the edge's part that was linked.
     #[serde(default)]
     pub seen: u64,
-    /// The keys of the login that it was linked for: of another one's audiences nothing may be shown.
+    /// The withdrawal of consent that was obeyed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
+    /// The keys of the login that it was linked for, none where the login has no place: of another one's audiences
+    /// nothing may be shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub login: BTreeSet<IdentityKey>,
     /// The audiences that the profile was in when it was linked, besides the edge's own, each as a definition decided
@@ -262,22 +271,27 @@ impl Visitor {
 
     /// The visitor who refused collection: nothing but that word is kept, and the link, which withdraws the rest.
     pub fn without_consent(&self, consent: Consent) -> Visitor {
-        Visitor { ecid: self.ecid.clone(), consent: Some(consent), ..Visitor::default() }
+        let withdrawn = Some(consent.at);
+        Visitor { ecid: self.ecid.clone(), consent: Some(consent), withdrawn, ..Visitor::default() }
     }
 
-    /// The attributes that partners' scripts supplied, of those signals that may be used; of several for one field the
-    /// newest.
-    pub fn attributes(&self, may_be_used: impl Fn(&DatasetName, &Signal) -> bool) -> Object {
-        let mut signals: Vec<_> =
-            self.signals.iter().filter(|(dataset, signal)| may_be_used(dataset, signal)).collect();
-        signals.sort_by_key(|(dataset, signal)| (signal.at, *dataset));
-        let mut attributes = Object::new();
-        for (_, signal) in signals {
-            for (path, value) in crate::value::leaves(&signal.attributes) {
-                crate::value::insert(&mut attributes, &path, value.clone());
-            }
-        }
-        attributes
+    /// The attributes that partners' scripts supplied, as a merge policy has them, of those signals that may be used.
+    pub fn merged(
+        &self,
+        merge: &AttributeMerge,
+        may_be_used: impl Fn(&DatasetName, &Signal) -> bool,
+    ) -> Object {
+        let signals = self.signals.iter().filter(|(dataset, signal)| may_be_used(dataset, signal));
+        let supplied = signals.flat_map(|(dataset, signal)| {
+            let leaves = value::leaves(&signal.attributes).into_iter();
+            leaves.map(move |(field, value)| Supplied {
+                dataset,
+                field,
+                value,
+                order: (signal.at, Reverse(dataset)),
+            })
+        });
+        merge.merge(supplied).attributes
     }
 }
 
@@ -337,7 +351,12 @@ mod tests {
         visitor.remember(RecentEvent { at: at(0), fields: Object::new() }, at(0));
         let consent = Consent { collect: false, personalize: false, at: at(1) };
         let left = visitor.without_consent(consent.clone());
-        let expected = Visitor { ecid: "1".to_owned(), consent: Some(consent), ..Visitor::default() };
+        let expected = Visitor {
+            ecid: "1".to_owned(),
+            consent: Some(consent),
+            withdrawn: Some(at(1)),
+            ..Visitor::default()
+        };
         assert_eq!(left, expected);
     }
 }
