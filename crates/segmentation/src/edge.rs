@@ -53,8 +53,14 @@ struct Compiled {
     predicate: Predicate,
 }
 
-/// A visitor's attributes as each merge policy has them.
-type Views<'a> = BTreeMap<&'a MergePolicyName, Object>;
+/// A visitor as a datastream's audiences see it at an instant, with what partners' scripts said merged once.
+#[derive(Debug)]
+pub struct View<'a> {
+    audiences: &'a EdgeAudiences,
+    /// The visitor's attributes as each merge policy has them.
+    attributes: BTreeMap<&'a MergePolicyName, Object>,
+    now: Timestamp,
+}
 
 impl EdgeAudiences {
     /// Compiles those of a datastream's audiences that are evaluated at the edge, for a day: a contract that has ended
@@ -106,45 +112,15 @@ impl EdgeAudiences {
         Ok(audiences)
     }
 
-    /// What of an event these audiences look back at; nothing, where none of them asks for such an event. Only this is
-    /// remembered, and of it what fits the schema: a page may send anything.
-    pub fn worth_remembering(
-        &self,
-        fields: &Object,
-        at: Timestamp,
-        stored: &StoredVisitor,
-    ) -> Option<Object> {
-        let views = self.views(&stored.visitor, at);
-        let event = Event { at, fields };
-        let nobody = |_: &str| false;
-        let is_wanted = |audience: &Compiled| {
-            let attributes = views.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES);
-            let context = Context { attributes, events: &[], audiences: &nobody, now: at };
-            audience.predicate.wants(&context, &event)
-        };
-        if !self.compiled.iter().any(is_wanted) {
-            return None;
-        }
-        let mut kept = Object::new();
-        for (path, field) in &self.event_reads {
-            let found = value::at(fields, path).filter(|found| field.check(found).is_ok());
-            if let Some(found) = found.and_then(|found| described(&field.kind, found)) {
-                value::insert(&mut kept, path, found);
-            }
-        }
-        Some(kept)
+    /// A visitor as these audiences see it now.
+    pub fn view(&self, visitor: &Visitor, now: Timestamp) -> View<'_> {
+        let attributes = self.merges.iter().map(|(name, merge)| (name, self.merged(visitor, merge, now)));
+        View { audiences: self, attributes: attributes.collect(), now }
     }
 
     /// The visitor's memberships after an evaluation, or nothing where none has changed. Events up to `now` count.
     pub fn evaluate(&self, stored: &StoredVisitor, now: Timestamp) -> Option<Memberships> {
-        let known = &stored.visitor.memberships;
-        let mut findings = self.find(stored, now);
-        for (name, membership) in known.audiences.iter().filter(|(name, _)| self.elsewhere.contains(*name)) {
-            let finding =
-                Finding { member: known.is_realized(name), definition: membership.definition.clone() };
-            findings.insert(name.clone(), finding);
-        }
-        known.after(&findings, self.sequence, now)
+        self.view(&stored.visitor, now).evaluate(stored)
     }
 
     /// Whether the profile that a visitor is linked to is in an audience, as it is defined now.
@@ -164,36 +140,74 @@ impl EdgeAudiences {
         self.datasets.get(dataset).is_some_and(|dataset| is_kept(dataset, day_number(signal.at), now))
     }
 
-    fn views(&self, visitor: &Visitor, now: Timestamp) -> Views<'_> {
-        self.merges.iter().map(|(name, merge)| (name, self.merged(visitor, merge, now))).collect()
-    }
-
     /// What partners' scripts said of a visitor, merged: an audience sees no dataset that its policy does not merge,
     /// since governance has not judged it on that.
     fn merged(&self, visitor: &Visitor, merge: &AttributeMerge, now: Timestamp) -> Object {
         visitor.merged(merge, |dataset, signal| self.may_be_used(dataset, signal, now))
     }
+}
 
-    fn find(&self, stored: &StoredVisitor, now: Timestamp) -> BTreeMap<AudienceName, Finding> {
-        let visitor = &stored.visitor;
-        let views = self.views(visitor, now);
+impl View<'_> {
+    /// What of an event the audiences look back at; nothing, where none of them asks for such an event. Only this is
+    /// remembered, and of it what fits the schema: a page may send anything.
+    pub fn worth_remembering(&self, fields: &Object, at: Timestamp) -> Option<Object> {
+        let event = Event { at, fields };
+        let nobody = |_: &str| false;
+        let is_wanted = |audience: &Compiled| {
+            let attributes = self.attributes(audience);
+            let context = Context { attributes, events: &[], audiences: &nobody, now: at };
+            audience.predicate.wants(&context, &event)
+        };
+        if !self.audiences.compiled.iter().any(is_wanted) {
+            return None;
+        }
+        let mut kept = Object::new();
+        for (path, field) in &self.audiences.event_reads {
+            let found = value::at(fields, path).filter(|found| field.check(found).is_ok());
+            if let Some(found) = found.and_then(|found| described(&field.kind, found)) {
+                value::insert(&mut kept, path, found);
+            }
+        }
+        Some(kept)
+    }
+
+    /// The visitor's memberships after an evaluation, or nothing where none has changed. What was remembered since the
+    /// view was made counts.
+    pub fn evaluate(&self, stored: &StoredVisitor) -> Option<Memberships> {
+        let known = &stored.visitor.memberships;
+        let mut findings = self.find(stored);
+        let elsewhere = known.audiences.iter().filter(|(name, _)| self.audiences.elsewhere.contains(*name));
+        for (name, membership) in elsewhere {
+            let finding =
+                Finding { member: known.is_realized(name), definition: membership.definition.clone() };
+            findings.insert(name.clone(), finding);
+        }
+        known.after(&findings, self.audiences.sequence, self.now)
+    }
+
+    fn find(&self, stored: &StoredVisitor) -> BTreeMap<AudienceName, Finding> {
+        let events = stored.visitor.events.iter();
         let events: Vec<Event<'_>> =
-            visitor.events.iter().map(|event| Event { at: event.at, fields: &event.fields }).collect();
+            events.map(|event| Event { at: event.at, fields: &event.fields }).collect();
         // What happens at this very instant lies before the instant of evaluation.
-        let after = now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(now);
+        let after = self.now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(self.now);
         let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
-        for audience in &self.compiled {
+        for audience in &self.audiences.compiled {
             let is_member = |id: &str| {
                 findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
-                    || self.is_in_by_profile(stored, id)
+                    || self.audiences.is_in_by_profile(stored, id)
             };
-            let attributes = views.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES);
+            let attributes = self.attributes(audience);
             let context = Context { attributes, events: &events, audiences: &is_member, now: after };
             let member = audience.predicate.evaluate(&context);
             findings
                 .insert(audience.name.clone(), Finding { member, definition: audience.definition.clone() });
         }
         findings
+    }
+
+    fn attributes(&self, audience: &Compiled) -> &Object {
+        self.attributes.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES)
     }
 }
 
@@ -331,8 +345,8 @@ mod tests {
         let catalogue = catalogue();
         let audiences = audiences(&catalogue, "2026-11-22");
         let now = NOW.parse().unwrap();
-        let kept =
-            |fields: &str| audiences.worth_remembering(&object(fields), now, &StoredVisitor::default());
+        let view = audiences.view(&Visitor::default(), now);
+        let kept = |fields: &str| view.worth_remembering(&object(fields), now);
         assert_eq!(
             kept(r#"{"eventType": "web.webpagedetails.pageViews", "timestamp": "2026-11-22T12:00:00Z"}"#),
             None
@@ -417,7 +431,8 @@ mod tests {
             audiences.event_reads.insert(looked_at.clone(), Field::of(serde_json::from_str(kind).unwrap()));
             let mut event = object(PURCHASE);
             event.insert("looked_at".to_owned(), serde_json::from_str(&sent).unwrap());
-            let kept = audiences.worth_remembering(&event, NOW.parse().unwrap(), &StoredVisitor::default());
+            let now = NOW.parse().unwrap();
+            let kept = audiences.view(&Visitor::default(), now).worth_remembering(&event, now);
             assert_eq!(kept.unwrap().contains_key("looked_at"), is_kept, "{kind} {:.20}", sent);
         }
         let fields = r#"{"object": {"name": {"type": "string"}}}"#;

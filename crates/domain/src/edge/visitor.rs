@@ -24,7 +24,7 @@ pub const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The most events that are remembered of a visitor, the newest.
 pub const MOST_EVENTS: usize = 50;
 
-/// The most bytes that remembered events take, written as JSON.
+/// The most bytes that remembered events take: an item has room for 400 KB, and they are only a part of it.
 const LARGEST_EVENTS: usize = 64 * 1024;
 
 /// The most requests whose repetition is noticed, the newest.
@@ -78,9 +78,6 @@ pub struct Visitor {
     /// What the visitor allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// When the visitor last withdrew consent: nothing that was linked before stays linked, whatever was allowed later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Timestamp>,
     /// Who logged in last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
@@ -136,11 +133,7 @@ pub struct VisitorLink {
     /// The version of the edge's part that was linked.
     #[serde(default)]
     pub seen: u64,
-    /// The withdrawal of consent that was obeyed last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Timestamp>,
-    /// The keys of the login that it was linked for, none where the login has no place: of another one's audiences
-    /// nothing may be shown.
+    /// The keys of the login that it was linked for: of another one's audiences nothing may be shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub login: BTreeSet<IdentityKey>,
     /// The audiences that the profile was in when it was linked, besides the edge's own, each as a definition decided
@@ -225,21 +218,23 @@ impl Visitor {
         keep_newest(&mut self.requests, MOST_REQUESTS);
     }
 
-    /// Remembers an event in its place, and forgets those that are too old or too many.
+    /// Remembers an event in its place, and forgets those that are too old, or too many or too large with it.
     pub fn remember(&mut self, event: RecentEvent, now: Timestamp) {
         let place = self.events.partition_point(|known| known.at <= event.at);
         self.events.insert(place, event);
         self.forget_old_events(now);
+        let mut bytes = 0;
+        let newest = self.events.iter().rev().take(MOST_EVENTS).take_while(|event| {
+            bytes += value::stored_bytes(&event.fields);
+            bytes <= LARGEST_EVENTS
+        });
+        let kept = newest.count();
+        keep_newest(&mut self.events, kept);
     }
 
     /// Forgets events that no audience looks back at any more.
     pub fn forget_old_events(&mut self, now: Timestamp) {
         self.events.retain(|event| now.duration_since(event.at) <= EVENTS_KEPT);
-        keep_newest(&mut self.events, MOST_EVENTS);
-        // An item has room for 400 KB, and events are only a part of this one.
-        while serde_json::to_vec(&self.events).is_ok_and(|written| written.len() > LARGEST_EVENTS) {
-            self.events.remove(0);
-        }
     }
 
     /// Hears what a partner's script says: what is said anew stands, and what is not said stays. What is only said again
@@ -271,8 +266,7 @@ impl Visitor {
 
     /// The visitor who refused collection: nothing but that word is kept, and the link, which withdraws the rest.
     pub fn without_consent(&self, consent: Consent) -> Visitor {
-        let withdrawn = Some(consent.at);
-        Visitor { ecid: self.ecid.clone(), consent: Some(consent), withdrawn, ..Visitor::default() }
+        Visitor { ecid: self.ecid.clone(), consent: Some(consent), ..Visitor::default() }
     }
 
     /// The attributes that partners' scripts supplied, as a merge policy has them, of those signals that may be used.
@@ -303,6 +297,7 @@ fn keep_newest<T>(items: &mut Vec<T>, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Value;
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
@@ -320,6 +315,23 @@ mod tests {
         }
         assert_eq!(visitor.events.len(), MOST_EVENTS);
         assert_eq!(visitor.events[0].at, at(27));
+    }
+
+    #[test]
+    fn remembered_events_have_so_much_room_and_the_oldest_give_way() {
+        let fields = |bytes| Object::from([("a".to_owned(), Value::String("x".repeat(bytes)))]);
+        for (bytes, expected) in
+            [(1, MOST_EVENTS), (LARGEST_EVENTS / 10 - 5, 10), (LARGEST_EVENTS / 2, 1), (LARGEST_EVENTS, 0)]
+        {
+            let mut visitor = Visitor::default();
+            for minute in 0..60 {
+                let at = at(0).saturating_add(SignedDuration::from_mins(minute)).unwrap();
+                visitor.remember(RecentEvent { at, fields: fields(bytes) }, at);
+            }
+            assert_eq!(visitor.events.len(), expected, "{bytes}");
+            let newest = at(1).saturating_sub(SignedDuration::from_mins(1)).unwrap();
+            assert!(visitor.events.last().is_none_or(|event| event.at == newest), "{bytes}");
+        }
     }
 
     #[test]
@@ -351,12 +363,7 @@ mod tests {
         visitor.remember(RecentEvent { at: at(0), fields: Object::new() }, at(0));
         let consent = Consent { collect: false, personalize: false, at: at(1) };
         let left = visitor.without_consent(consent.clone());
-        let expected = Visitor {
-            ecid: "1".to_owned(),
-            consent: Some(consent),
-            withdrawn: Some(at(1)),
-            ..Visitor::default()
-        };
+        let expected = Visitor { ecid: "1".to_owned(), consent: Some(consent), ..Visitor::default() };
         assert_eq!(left, expected);
     }
 }
