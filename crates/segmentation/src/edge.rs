@@ -16,12 +16,9 @@ use domain::schema::{self, Field, FieldType};
 use domain::value::{self, FieldPath, Object, Value};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use pql::{Context, Event, Predicate};
+use pql::{Context, Event};
 
-use crate::compiled::{NoPredicate, Unions, check, in_order};
-
-/// What is known of a visitor of whom nobody said anything.
-static NO_ATTRIBUTES: Object = Object::new();
+use crate::compiled::{Compiled, NoPredicate, Unions, Views, check, find, in_order, merge_policy};
 
 /// The longest text that is remembered of an event, in characters.
 const LONGEST_TEXT: usize = 1024;
@@ -45,20 +42,11 @@ pub struct EdgeAudiences {
     datasets: BTreeMap<DatasetName, Dataset>,
 }
 
-#[derive(Debug, Clone)]
-struct Compiled {
-    name: AudienceName,
-    merge_policy: MergePolicyName,
-    definition: DefinitionHash,
-    predicate: Predicate,
-}
-
 /// A visitor as a datastream's audiences see it at an instant, with what partners' scripts said merged once.
 #[derive(Debug)]
 pub struct View<'a> {
     audiences: &'a EdgeAudiences,
-    /// The visitor's attributes as each merge policy has them.
-    attributes: BTreeMap<&'a MergePolicyName, Object>,
+    attributes: Views<'a>,
     now: Timestamp,
 }
 
@@ -94,20 +82,11 @@ impl EdgeAudiences {
         let events = schemas.events;
         for audience in in_order(catalogue)?.into_iter().filter(|audience| is_wanted(audience)) {
             let checked = check(audience, &schemas)?;
-            let policy = &audience.merge_policy;
-            let merge_policy = catalogue
-                .merge_policies
-                .get(policy)
-                .ok_or_else(|| NoPredicate::of(audience, format!("there is no merge policy `{policy}`")))?;
-            audiences.merges.insert(policy.clone(), merge_policy.attributes.clone());
+            let policy = merge_policy(audience, catalogue)?;
+            audiences.merges.insert(policy.name.clone(), policy.attributes.clone());
             let field = |path: &FieldPath| Some((path.clone(), schema::field(events, path)?.clone()));
             audiences.event_reads.extend(checked.event_reads().iter().filter_map(field));
-            audiences.compiled.push(Compiled {
-                name: audience.name.clone(),
-                merge_policy: policy.clone(),
-                definition: audience.definition.clone(),
-                predicate: checked.compile(),
-            });
+            audiences.compiled.push(Compiled::new(audience, checked));
         }
         Ok(audiences)
     }
@@ -115,7 +94,7 @@ impl EdgeAudiences {
     /// A visitor as these audiences see it now.
     pub fn view(&self, visitor: &Visitor, now: Timestamp) -> View<'_> {
         let attributes = self.merges.iter().map(|(name, merge)| (name, self.merged(visitor, merge, now)));
-        View { audiences: self, attributes: attributes.collect(), now }
+        View { audiences: self, attributes: Views(attributes.collect()), now }
     }
 
     /// The visitor's memberships after an evaluation, or nothing where none has changed. Events up to `now` count.
@@ -154,7 +133,7 @@ impl View<'_> {
         let event = Event { at, fields };
         let nobody = |_: &str| false;
         let is_wanted = |audience: &Compiled| {
-            let attributes = self.attributes(audience);
+            let attributes = self.attributes.of(audience);
             let context = Context { attributes, events: &[], audiences: &nobody, now: at };
             audience.predicate.wants(&context, &event)
         };
@@ -191,23 +170,8 @@ impl View<'_> {
             events.map(|event| Event { at: event.at, fields: &event.fields }).collect();
         // What happens at this very instant lies before the instant of evaluation.
         let after = self.now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(self.now);
-        let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
-        for audience in &self.audiences.compiled {
-            let is_member = |id: &str| {
-                findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
-                    || self.audiences.is_in_by_profile(stored, id)
-            };
-            let attributes = self.attributes(audience);
-            let context = Context { attributes, events: &events, audiences: &is_member, now: after };
-            let member = audience.predicate.evaluate(&context);
-            findings
-                .insert(audience.name.clone(), Finding { member, definition: audience.definition.clone() });
-        }
-        findings
-    }
-
-    fn attributes(&self, audience: &Compiled) -> &Object {
-        self.attributes.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES)
+        let is_in_by_profile = |id: &str| self.audiences.is_in_by_profile(stored, id);
+        find(&self.audiences.compiled, &self.attributes, &events, is_in_by_profile, after)
     }
 }
 
