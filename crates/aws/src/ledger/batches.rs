@@ -52,6 +52,10 @@ pub struct Progress {
     pub chunk: Chunk,
 }
 
+/// For how long the counts of a batch can be looked at: last year's file of the same month can be compared. Far longer
+/// than the message of a chunk may wait, be dead and be redriven.
+const DAYS_OF_CHUNKS: i64 = 400;
+
 #[derive(Deserialize)]
 struct Number {
     number: u64,
@@ -179,7 +183,8 @@ impl Ledger {
     /// # Errors
     /// Where the ledger cannot be written.
     pub async fn put_chunk(&self, chunk_key: &ChunkKey, chunk: &Chunk) -> Result<(), Error> {
-        let content = item(batch_partition(chunk_key.batch), keys::chunk(chunk_key.chunk), chunk)?;
+        let (pk, sk) = (batch_partition(chunk_key.batch), keys::chunk(chunk_key.chunk));
+        let content = Ledger::leaf(pk, sk, chunk, DAYS_OF_CHUNKS)?;
         let put = self
             .client
             .put_item()

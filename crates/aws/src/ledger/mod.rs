@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,20 @@ impl Ledger {
     async fn put_if(&self, put: PutItemFluentBuilder) -> Result<bool, Error> {
         let result = put.table_name(&self.table).send().await;
         Ok(unless_refused("write the ledger", result)?.is_some())
+    }
+
+    /// An item that goes away by itself so many days after it was put last. Only leaves do: a sum that is made over them
+    /// on reading cannot be made any more then.
+    fn leaf(
+        pk: impl Into<String>,
+        sk: impl Into<String>,
+        content: &impl Serialize,
+        days: i64,
+    ) -> Result<Item, Error> {
+        let gone = Timestamp::now().as_second().saturating_add(days.saturating_mul(24 * 60 * 60));
+        let mut leaf = item(pk, sk, content)?;
+        leaf.insert("ttl".into(), AttributeValue::N(gone.to_string()));
+        Ok(leaf)
     }
 
     fn update(&self, pk: &str, sk: &str) -> UpdateItemFluentBuilder {
