@@ -256,7 +256,7 @@ mod tests {
 
     fn visitor(signals: &str, events: &[(&str, &str)]) -> StoredVisitor {
         let mut stored = StoredVisitor::default();
-        let signal = Signal { attributes: object(signals), at: NOW.parse().unwrap() };
+        let signal = Signal::new(object(signals), NOW.parse().unwrap());
         stored.visitor.signals.insert("northlight_onsite".parse().unwrap(), signal);
         stored.visitor.events = events
             .iter()
@@ -346,7 +346,7 @@ mod tests {
         audiences.datasets.insert(second.clone(), audiences.datasets[&first].clone());
         let mut stored = visitor(r#"{"plan": "gold"}"#, &[]);
         let newer = "2026-11-22T13:00:00Z".parse().unwrap();
-        let signal = Signal { attributes: object(r#"{"plan": "basic", "age": 3}"#), at: newer };
+        let signal = Signal::new(object(r#"{"plan": "basic", "age": 3}"#), newer);
         stored.visitor.signals.insert(second.clone(), signal);
         let by_rank = |order: &[&DatasetName]| {
             AttributeMerge::DatasetPrecedence(order.iter().map(|name| (*name).clone()).collect())

@@ -1,5 +1,7 @@
 //! Visitors of the shop: recognised on the first page view, linked to whoever logs in, and never to anybody else.
 
+use domain::fragment::FragmentKey;
+use domain::profile::Profile;
 use serde_json::json;
 
 use crate::shop::{Browser, Shop, mover, token};
@@ -8,7 +10,17 @@ fn offers(pairs: [(&str, &str); 2]) -> Vec<(String, String)> {
     pairs.map(|(scope, offer)| (scope.to_owned(), offer.to_owned())).to_vec()
 }
 
-fn namespaces(profile: &domain::profile::Profile) -> Vec<String> {
+/// What Northlight's script said, as the profile has it.
+fn signals<'a>(
+    shop: &Shop,
+    profile: &'a Profile,
+    browser: &Browser,
+) -> Option<&'a domain::fragment::Fragment> {
+    let dataset = "northlight_onsite".parse().unwrap();
+    profile.fragments.get(&FragmentKey { dataset, primary: shop.key(&browser.ecid()) })
+}
+
+fn namespaces(profile: &Profile) -> Vec<String> {
     let mut codes: Vec<String> =
         profile.graph.identities.values().map(|node| format!("{}:{}", node.namespace, node.value)).collect();
     codes.sort();
@@ -245,6 +257,10 @@ async fn events_that_are_heard_again_reach_a_field_that_is_mapped_only_now() {
     let stored = store.visitors.get(&shop.key(&browser.ecid())).await.unwrap();
     let budget = serde_json::to_value(&stored.visitor.signals).unwrap();
     assert_eq!(budget["northlight_onsite"]["attributes"]["northlight"]["renovationBudget"], "high");
+    let profile = shop.profile("ECID", &browser.ecid()).await.unwrap();
+    let fragment = signals(&shop, &profile, &browser).unwrap();
+    let said = serde_json::to_value(&fragment.attributes).unwrap();
+    assert_eq!(said["northlight"]["renovationBudget"], "high", "it reaches the profile");
     let whole = store.objects.read(&store.deployment.events, &objects[0]).await.unwrap().unwrap();
     let whole = String::from_utf8(whole).unwrap();
     assert!(whole.contains("likely_recent_mover") && whole.contains(&browser.ecid()), "{whole}");

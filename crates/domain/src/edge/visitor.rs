@@ -241,11 +241,12 @@ impl Visitor {
     /// is confirmed once a day, so that it costs no write.
     pub fn hear(&mut self, dataset: &DatasetName, attributes: Object, at: Timestamp) {
         let Some(known) = self.signals.get_mut(dataset) else {
-            self.signals.insert(dataset.clone(), Signal { attributes, at });
+            self.signals.insert(dataset.clone(), Signal::new(attributes, at));
             return;
         };
         let next = known.after(&attributes, at);
-        if next.attributes != known.attributes || at.duration_since(known.at) >= CONFIRMED_AFTER {
+        let is_late = at < known.at && next != *known;
+        if is_late || next.attributes != known.attributes || at.duration_since(known.at) >= CONFIRMED_AFTER {
             *known = next;
         }
     }
@@ -345,6 +346,17 @@ mod tests {
         assert_eq!(visitor.notified[&offer], Notified { displayed: 2, interacted: 1 });
         assert_eq!(visitor.shown[&offer], [at(0), at(1)]);
         assert!(!visitor.is_blank());
+    }
+
+    #[test]
+    fn what_an_event_says_that_is_heard_late_is_remembered() {
+        let mut visitor = Visitor::default();
+        let dataset: DatasetName = "signals".parse().unwrap();
+        let say = |json: &str| serde_json::from_str::<Object>(json).unwrap();
+        visitor.hear(&dataset, say(r#"{"mover": true}"#), at(5));
+        visitor.hear(&dataset, say(r#"{"mover": false, "budget": "high"}"#), at(1));
+        let signal = &visitor.signals[&dataset];
+        assert_eq!((&signal.attributes, signal.at), (&say(r#"{"mover": true, "budget": "high"}"#), at(5)));
     }
 
     #[test]
