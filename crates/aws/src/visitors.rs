@@ -79,18 +79,13 @@ impl Visitors {
         read: u64,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let gone = visitor.kept().map(|kept| now.saturating_add(kept)).transpose();
-        let gone = gone.map_err(|error| Error::of("date a visitor", error))?;
+        let gone = now.saturating_add(visitor.kept()).map_err(|error| Error::of("date a visitor", error))?;
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(keys::visitor(ecid), keys::VISITOR)))
-            .update_expression(if gone.is_some() {
-                "SET #state = :state, #version = :next, #ttl = :gone, #v = :format"
-            } else {
-                "SET #state = :state, #version = :next, #v = :format REMOVE #ttl"
-            })
+            .update_expression("SET #state = :state, #version = :next, #ttl = :gone, #v = :format")
             .condition_expression(if read == 0 {
                 "attribute_not_exists(#version)"
             } else {
@@ -102,12 +97,9 @@ impl Visitors {
             .expression_attribute_names("#v", "v")
             .expression_attribute_values(":state", attribute(visitor)?)
             .expression_attribute_values(":next", AttributeValue::N(read.saturating_add(1).to_string()))
+            .expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()))
             .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if let Some(gone) = gone {
-            update =
-                update.expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()));
-        }
         if read != 0 {
             update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
         }

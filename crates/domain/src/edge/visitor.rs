@@ -36,8 +36,9 @@ const VISITOR_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// What is only said again is written again when it is so old, and not before.
 pub const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long the word of a visitor on consent is remembered: as long as the cookie that says the same.
-const CONSENT_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// How long the word of a visitor on consent is remembered after the last change: at least as long as events may be
+/// kept. Whatever is replayed has to obey it, and what is older than it stays forgotten.
+const CONSENT_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// The most displays that are remembered of an offer, the newest: no cap counts more.
 const MOST_DISPLAYS: usize = 100;
@@ -181,14 +182,9 @@ impl Visitor {
             && self.login.is_none()
     }
 
-    /// How long this is remembered after the last change. A refusal is remembered for good: whatever comes later, or is
-    /// replayed, has to obey it.
-    pub fn kept(&self) -> Option<SignedDuration> {
-        match &self.consent {
-            Some(consent) if !consent.collect => None,
-            Some(_) => Some(CONSENT_KEPT),
-            None => Some(VISITOR_KEPT),
-        }
+    /// How long this is remembered after the last change.
+    pub fn kept(&self) -> SignedDuration {
+        if self.consent.is_some() { CONSENT_KEPT } else { VISITOR_KEPT }
     }
 
     /// The keys of the identities of whoever logged in last.
@@ -357,6 +353,16 @@ mod tests {
         visitor.hear(&dataset, say(r#"{"mover": false, "budget": "high"}"#), at(1));
         let signal = &visitor.signals[&dataset];
         assert_eq!((&signal.attributes, signal.at), (&say(r#"{"mover": true, "budget": "high"}"#), at(5)));
+    }
+
+    #[test]
+    fn a_word_on_consent_outlives_the_events_that_it_is_about() {
+        let events = SignedDuration::from_hours(365 * 24);
+        for collect in [true, false] {
+            let consent = Consent { collect, personalize: collect, at: at(0) };
+            assert!(Visitor { consent: Some(consent), ..Visitor::default() }.kept() > events);
+        }
+        assert!(Visitor::default().kept() < events);
     }
 
     #[test]
