@@ -37,4 +37,4 @@ pub use start::{InForce, Store, logging};
 pub use stream::{ProfileChange, VisitorChange};
 pub use sweep::{Sweep, Swept};
 pub use units::Units;
-pub use visitors::Visitors;
+pub use visitors::{MOST_REPORTED, Visitors};

@@ -21,6 +21,9 @@ use crate::item::{FORMAT, Item, attribute, decode, key};
 use crate::units::{Meter, Units};
 use crate::{Error, keys};
 
+/// The most offers whose reports are counted at once: a transaction takes 100 items.
+pub const MOST_REPORTED: usize = 90;
+
 /// The visitors.
 #[derive(Debug, Clone)]
 pub struct Visitors {
@@ -109,7 +112,8 @@ impl Visitors {
     }
 
     /// Writes the part of linking on condition of its version and of the edge's that was linked, and counts what pages
-    /// have reported of offers since the last time, in one transaction: so it counts once. Says whether it was written.
+    /// have reported of at most [`MOST_REPORTED`] offers since the last time, in one transaction: so it counts once. Says
+    /// whether it was written.
     ///
     /// # Errors
     /// Where the tables cannot be written.

@@ -8,17 +8,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws::{InForce, Reference, Store};
+use aws::{InForce, MOST_REPORTED, Reference, Store};
 use domain::audience::DefinitionHash;
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
-use domain::edge::visitor::{Notified, StoredVisitor, Visitor, VisitorLink};
+use domain::edge::visitor::{StoredVisitor, Visitor, VisitorLink};
 use domain::fragment::{OrderToken, Record};
 use domain::graph::Graph;
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
 use domain::membership::{MembershipStatus, Memberships};
-use domain::name::{AudienceName, DatasetName, OfferName};
+use domain::name::{AudienceName, DatasetName};
 use domain::profile::day;
 use domain::schema::Schema;
 use domain::value::{self, Object, Value};
@@ -69,8 +69,8 @@ struct Part<'a> {
 }
 
 impl Linking<'_> {
-    /// Copies the visitor as it was read, and notes that. Says whether it was still so when that was noted: only then do
-    /// the copies stand for what the visitor is.
+    /// Copies the visitor as it was read, and notes that. Says whether it was still so when that was noted, and all that
+    /// pages reported is counted: only then do the copies stand for what the visitor is.
     async fn run(&self) -> Result<bool, Failure> {
         let Store { identities, visitors, profiles, .. } = self.store;
         let linked = identities.link(self.ecid).await?;
@@ -95,20 +95,21 @@ impl Linking<'_> {
             audiences = self.audiences_of(profile).await?;
         }
         let link = &self.stored.link;
+        let reported = self.stored.unreported(MOST_REPORTED);
         let next = VisitorLink {
             version: link.version.saturating_add(1),
             seen: self.stored.version,
             login: self.visitor().login_keys(),
             profile,
             audiences,
-            counted: self.visitor().notified.clone(),
+            counted: self.stored.counted_with(&reported),
         };
-        let reported = unreported(&self.visitor().notified, &link.counted);
+        let is_all = self.visitor().notified == next.counted;
         let is_linked = visitors.link(self.ecid, &next, link.version, &reported, day(self.now)).await?;
         if is_linked {
             info!(profile = next.profile.is_some(), offers = reported.len(), "A visitor was linked.");
         }
-        Ok(is_linked)
+        Ok(is_linked && is_all)
     }
 
     fn catalogue(&self) -> &Catalogue {
@@ -327,24 +328,4 @@ impl Linking<'_> {
             memberships.into_iter().filter(|(_, membership)| membership.status == MembershipStatus::Realized);
         Ok(realized.map(|(name, membership)| (name, membership.definition)).collect())
     }
-}
-
-/// What pages have reported and nobody has counted. A visitor who withdrew consent, and gave it again, begins anew.
-fn unreported(
-    notified: &BTreeMap<OfferName, Notified>,
-    counted: &BTreeMap<OfferName, Notified>,
-) -> BTreeMap<OfferName, Notified> {
-    let mut new = BTreeMap::new();
-    for (offer, now) in notified {
-        let before = counted.get(offer).copied().unwrap_or_default();
-        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
-        let difference = Notified {
-            displayed: since(now.displayed, before.displayed),
-            interacted: since(now.interacted, before.interacted),
-        };
-        if difference != Notified::default() {
-            new.insert(offer.clone(), difference);
-        }
-    }
-    new
 }

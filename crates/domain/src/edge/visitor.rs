@@ -165,6 +165,30 @@ impl StoredVisitor {
             || self.is_in_by_profile(audience, definition)
     }
 
+    /// What pages have reported and nobody has counted, of at most so many offers. A visitor who withdrew consent, and
+    /// gave it again, begins anew.
+    pub fn unreported(&self, most: usize) -> BTreeMap<OfferName, Notified> {
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        let new = self.visitor.notified.iter().map(|(offer, now)| {
+            let before = self.link.counted.get(offer).copied().unwrap_or_default();
+            let difference = Notified {
+                displayed: since(now.displayed, before.displayed),
+                interacted: since(now.interacted, before.interacted),
+            };
+            (offer.clone(), difference)
+        });
+        new.filter(|(_, difference)| *difference != Notified::default()).take(most).collect()
+    }
+
+    /// What is counted once some offers' reports are: of the others, what was counted before.
+    pub fn counted_with(&self, reported: &BTreeMap<OfferName, Notified>) -> BTreeMap<OfferName, Notified> {
+        let known = self.visitor.notified.iter().filter_map(|(offer, now)| {
+            let counted = if reported.contains_key(offer) { Some(now) } else { self.link.counted.get(offer) };
+            Some((offer.clone(), *counted?))
+        });
+        known.collect()
+    }
+
     /// Whether the profile that the visitor is linked to is in an audience as a definition decided it.
     pub fn is_in_by_profile(&self, audience: &AudienceName, definition: &DefinitionHash) -> bool {
         self.link.login == self.visitor.login_keys() && self.link.audiences.get(audience) == Some(definition)
@@ -363,6 +387,30 @@ mod tests {
             assert!(Visitor { consent: Some(consent), ..Visitor::default() }.kept() > events);
         }
         assert!(Visitor::default().kept() < events);
+    }
+
+    #[test]
+    fn reports_of_many_offers_are_counted_in_parts_and_each_once() {
+        let mut stored = StoredVisitor::default();
+        let offer = |number: u32| format!("offer-{number:03}").parse::<OfferName>().unwrap();
+        for number in 0..250 {
+            stored.visitor.notify(&offer(number), Notification::Display, at(0));
+        }
+        let mut sum: BTreeMap<OfferName, u64> = BTreeMap::new();
+        for expected in [90, 90, 70, 0] {
+            let reported = stored.unreported(90);
+            assert_eq!(reported.len(), expected);
+            for (offer, notified) in &reported {
+                *sum.entry(offer.clone()).or_default() += notified.displayed;
+            }
+            stored.link.counted = stored.counted_with(&reported);
+        }
+        assert_eq!((sum.len(), sum.values().max()), (250, Some(&1)));
+        // Who withdrew and agreed again begins anew.
+        stored.visitor.notified = BTreeMap::from([(offer(0), Notified { displayed: 0, interacted: 1 })]);
+        assert_eq!(stored.unreported(90), stored.visitor.notified);
+        stored.link.counted = stored.counted_with(&stored.unreported(90));
+        assert_eq!(stored.link.counted, stored.visitor.notified);
     }
 
     #[test]
