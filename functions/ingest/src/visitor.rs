@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws::{InForce, MOST_REPORTED, Reference, Store};
-use domain::audience::DefinitionHash;
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
 use domain::edge::visitor::{StoredVisitor, Visitor, VisitorLink};
@@ -17,8 +16,8 @@ use domain::fragment::{OrderToken, Record};
 use domain::graph::Graph;
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
-use domain::membership::{MembershipStatus, Memberships};
-use domain::name::{AudienceName, DatasetName};
+use domain::membership::Memberships;
+use domain::name::DatasetName;
 use domain::profile::day;
 use domain::schema::Schema;
 use domain::value::{self, Object, Value};
@@ -92,7 +91,7 @@ impl Linking<'_> {
         let mut audiences = BTreeMap::new();
         if let Some(profile) = &profile {
             profiles.copy_edge_memberships(profile, self.ecid, self.memberships()).await?;
-            audiences = self.audiences_of(profile).await?;
+            audiences = profiles.memberships(profile).await?.realized();
         }
         let link = &self.stored.link;
         let reported = self.stored.unreported(MOST_REPORTED);
@@ -316,16 +315,5 @@ impl Linking<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The audiences of the schedule that the visitor's profile is in, each as a definition decided it.
-    async fn audiences_of(
-        &self,
-        profile: &ProfileId,
-    ) -> Result<BTreeMap<AudienceName, DefinitionHash>, Failure> {
-        let memberships = self.store.profiles.memberships(profile).await?.audiences;
-        let realized =
-            memberships.into_iter().filter(|(_, membership)| membership.status == MembershipStatus::Realized);
-        Ok(realized.map(|(name, membership)| (name, membership.definition)).collect())
     }
 }

@@ -1,5 +1,6 @@
 //! Visitors of the shop: recognised on the first page view, linked to whoever logs in, and never to anybody else.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::fragment::FragmentKey;
 use domain::profile::Profile;
 use serde_json::json;
@@ -18,6 +19,19 @@ fn signals<'a>(
 ) -> Option<&'a domain::fragment::Fragment> {
     let dataset = "northlight_onsite".parse().unwrap();
     profile.fragments.get(&FragmentKey { dataset, primary: shop.key(&browser.ecid()) })
+}
+
+/// Has a visitor forgotten, as happens after weeks without a visit.
+async fn forget(shop: &Shop, browser: &Browser) {
+    let local = &shop.flow.local;
+    aws_sdk_dynamodb::Client::new(&local.config)
+        .delete_item()
+        .table_name(&local.store.deployment.profiles)
+        .key("pk", AttributeValue::S(format!("edge#{}", shop.key(&browser.ecid()))))
+        .key("sk", AttributeValue::S("V".to_owned()))
+        .send()
+        .await
+        .unwrap();
 }
 
 fn namespaces(profile: &Profile) -> Vec<String> {
@@ -264,4 +278,41 @@ async fn events_that_are_heard_again_reach_a_field_that_is_mapped_only_now() {
     let whole = store.objects.read(&store.deployment.events, &objects[0]).await.unwrap().unwrap();
     let whole = String::from_utf8(whole).unwrap();
     assert!(whole.contains("likely_recent_mover") && whole.contains(&browser.ecid()), "{whole}");
+}
+
+#[tokio::test]
+async fn a_run_makes_lost_messages_good() {
+    let shop = Shop::open().await;
+    let mut browser = Browser::default();
+    // Nobody is told of the visitor.
+    browser.view(&shop, mover()).await;
+    browser.log_in(&shop, "A-1").await;
+    assert!(shop.profile("CRMID", "A-1").await.is_none());
+    shop.flow.evaluate().await;
+    shop.flow.ingest().await;
+    let a = shop.profile("CRMID", "A-1").await.unwrap();
+    assert_eq!(a.edge_memberships.len(), 1);
+    // Nobody is told of what became of the profile, either by a new definition of an audience.
+    let linked = async || {
+        let stored = shop.flow.local.store.visitors.get(&shop.key(&browser.ecid())).await.unwrap();
+        stored.link.audiences
+    };
+    for definition in
+        ["inSegment(\"recent_movers\")", "inSegment(\"recent_movers\") and not inSegment(\"bought_today\")"]
+    {
+        let file = shop.flow.local.project.path().join("audiences/movers_without_order.yaml");
+        std::fs::write(file, format!("title: Movers\nexpression: {definition}\n")).unwrap();
+        let catalogue = shop.flow.local.apply().await;
+        // The audience that it refers to is the visitor's own to decide.
+        shop.flow.evaluate().await;
+        shop.flow.ingest().await;
+        let (name, audience) =
+            catalogue.audiences.iter().find(|(name, _)| name.as_str() == "movers_without_order").unwrap();
+        assert_eq!(linked().await.get(name), Some(&audience.definition), "{definition}");
+    }
+    // Nor that the visitor was forgotten.
+    forget(&shop, &browser).await;
+    shop.flow.evaluate().await;
+    shop.flow.ingest().await;
+    assert!(shop.profile("CRMID", "A-1").await.unwrap().edge_memberships.is_empty());
 }
