@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::audience::Evaluation;
+use domain::dataset::Dataset;
 use domain::edge::consent::DefaultConsent;
 use domain::edge::datastream::{Datastream, Limits, TargetRule, TokenAlgorithm, TokenRule};
 use domain::name::{AudienceName, DatastreamName, OfferName};
@@ -217,6 +218,7 @@ impl DatastreamForm {
             }
         }
         self.check_references(scope, notes);
+        self.check_logins(name, scope, notes);
         for offer in &self.offers {
             scope.forms.offers.look_up(offer, notes);
             self.check_offer(offer, scope, notes);
@@ -266,6 +268,19 @@ impl DatastreamForm {
                 };
                 notes.note(audience.at, message, format!("add `{needed}` to `audiences`"));
             }
+        }
+    }
+
+    /// Who logs in is linked by a record of the dataset that holds the events.
+    fn check_logins(&self, name: &DatastreamName, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let Some(token) = &self.token else { return };
+        let mut events = scope.catalogue.datasets.values().filter_map(Dataset::events);
+        if !events.any(|events| events.datastream == *name && events.fields.is_empty()) {
+            let message = format!("`token` tells who logs in, and no dataset holds the events of `{name}`");
+            let help = format!(
+                "add a dataset with `source: {{datastream: {name}}}` and a schema of class `experience_event`"
+            );
+            notes.note(token.secret.at, message, help);
         }
     }
 

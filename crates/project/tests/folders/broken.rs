@@ -405,3 +405,20 @@ fn datastreams_and_offers() {
     assert!(problems(&with_site(&format!("{TARGET}audiences: [first, second, third]\n"))).is_ok());
     assert!(problems(&with_site("limits: {events: 300, body_kib: 6144}\n")).is_ok());
 }
+
+#[test]
+fn logins_of_a_datastream_whose_events_no_dataset_holds_have_no_place() {
+    const SITE: &str = "organisation: 5F0C@AdobeOrg\norigins: [https://www.shop.example]\ntoken:\n  secret: key\n  algorithm: HS256\n  issuer: shop\n  audience: site\n  identities: {email: Email}\n";
+    const EVENTS: &[Change] = &[
+        ("edge/datastreams/site.yaml", "", SITE),
+        (
+            "schemas/visit.yaml",
+            "",
+            "title: Visit\nclass: experience_event\nfields:\n  eventType: {type: string, title: What}\n",
+        ),
+        ("datasets/events.yaml", "", "title: Events\nschema: visit\nsource: {datastream: site}\n"),
+    ];
+    assert!(problems(EVENTS).is_ok());
+    let told = problems(&EVENTS[..1]).err().unwrap().to_string();
+    assert!(told.contains("no dataset holds the events of `site`"), "{told}");
+}
