@@ -79,6 +79,9 @@ pub struct Visitor {
     /// What the visitor allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// When the visitor last withdrew consent: nothing that was linked before stays linked, whatever is allowed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
     /// Who logged in last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
@@ -134,7 +137,11 @@ pub struct VisitorLink {
     /// The version of the edge's part that was linked.
     #[serde(default)]
     pub seen: u64,
-    /// The keys of the login that it was linked for: of another one's audiences nothing may be shown.
+    /// The withdrawal of consent that was obeyed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
+    /// The keys of the login that it was linked for, none where the login has no place: of another one's audiences
+    /// nothing may be shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub login: BTreeSet<IdentityKey>,
     /// The audiences that the profile was in when it was linked, besides the edge's own, each as a definition decided
@@ -287,7 +294,8 @@ impl Visitor {
 
     /// The visitor who refused collection: nothing but that word is kept, and the link, which withdraws the rest.
     pub fn without_consent(&self, consent: Consent) -> Visitor {
-        Visitor { ecid: self.ecid.clone(), consent: Some(consent), ..Visitor::default() }
+        let withdrawn = Some(consent.at);
+        Visitor { ecid: self.ecid.clone(), consent: Some(consent), withdrawn, ..Visitor::default() }
     }
 
     /// The attributes that partners' scripts supplied, as a merge policy has them, of those signals that may be used.
@@ -369,27 +377,6 @@ mod tests {
     }
 
     #[test]
-    fn what_an_event_says_that_is_heard_late_is_remembered() {
-        let mut visitor = Visitor::default();
-        let dataset: DatasetName = "signals".parse().unwrap();
-        let say = |json: &str| serde_json::from_str::<Object>(json).unwrap();
-        visitor.hear(&dataset, say(r#"{"mover": true}"#), at(5));
-        visitor.hear(&dataset, say(r#"{"mover": false, "budget": "high"}"#), at(1));
-        let signal = &visitor.signals[&dataset];
-        assert_eq!((&signal.attributes, signal.at), (&say(r#"{"mover": true, "budget": "high"}"#), at(5)));
-    }
-
-    #[test]
-    fn a_word_on_consent_outlives_the_events_that_it_is_about() {
-        let events = SignedDuration::from_hours(365 * 24);
-        for collect in [true, false] {
-            let consent = Consent { collect, personalize: collect, at: at(0) };
-            assert!(Visitor { consent: Some(consent), ..Visitor::default() }.kept() > events);
-        }
-        assert!(Visitor::default().kept() < events);
-    }
-
-    #[test]
     fn reports_of_many_offers_are_counted_in_parts_and_each_once() {
         let mut stored = StoredVisitor::default();
         let offer = |number: u32| format!("offer-{number:03}").parse::<OfferName>().unwrap();
@@ -414,6 +401,27 @@ mod tests {
     }
 
     #[test]
+    fn a_word_on_consent_outlives_the_events_that_it_is_about() {
+        let events = SignedDuration::from_hours(365 * 24);
+        for collect in [true, false] {
+            let consent = Consent { collect, personalize: collect, at: at(0) };
+            assert!(Visitor { consent: Some(consent), ..Visitor::default() }.kept() > events);
+        }
+        assert!(Visitor::default().kept() < events);
+    }
+
+    #[test]
+    fn what_an_event_says_that_is_heard_late_is_remembered() {
+        let mut visitor = Visitor::default();
+        let dataset: DatasetName = "signals".parse().unwrap();
+        let say = |json: &str| serde_json::from_str::<Object>(json).unwrap();
+        visitor.hear(&dataset, say(r#"{"mover": true}"#), at(5));
+        visitor.hear(&dataset, say(r#"{"mover": false, "budget": "high"}"#), at(1));
+        let signal = &visitor.signals[&dataset];
+        assert_eq!((&signal.attributes, signal.at), (&say(r#"{"mover": true, "budget": "high"}"#), at(5)));
+    }
+
+    #[test]
     fn only_the_last_requests_are_known() {
         let mut visitor = Visitor::default();
         for number in 0..=MOST_REQUESTS {
@@ -429,7 +437,12 @@ mod tests {
         visitor.remember(RecentEvent { at: at(0), fields: Object::new() }, at(0));
         let consent = Consent { collect: false, personalize: false, at: at(1) };
         let left = visitor.without_consent(consent.clone());
-        let expected = Visitor { ecid: "1".to_owned(), consent: Some(consent), ..Visitor::default() };
+        let expected = Visitor {
+            ecid: "1".to_owned(),
+            consent: Some(consent),
+            withdrawn: Some(at(1)),
+            ..Visitor::default()
+        };
         assert_eq!(left, expected);
     }
 }
