@@ -1,7 +1,6 @@
 //! Secrets of the edge: held in memory, and read again from time to time, so that they can be rotated.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
