@@ -352,6 +352,14 @@ impl Activate {
             failed: failed.map(|part| part.records.len()).sum(),
             error: error.map(ToString::to_string),
         };
+        if entry.unattributed > 0 {
+            warn!(
+                dataflow = %entry.dataflow,
+                attempt = entry.attempt,
+                unattributed = entry.unattributed,
+                "A vendor refused records without saying which."
+            );
+        }
         let bucket = &self.store.deployment.data;
         let content = serde_json::to_vec(&entry)?;
         Ok(self.store.objects.write(bucket, &entry.key(), content, "application/json").await?)
