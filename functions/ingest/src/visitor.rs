@@ -42,7 +42,8 @@ impl Ingest {
             let stored = &self.store.visitors.get(ecid).await?;
             let now = Timestamp::now();
             let linking = Linking { store: &self.store, in_force: &in_force, keyring, ecid, stored, now };
-            if linking.run().await? {
+            // Boxed, as what follows: nested as it is, it would take more of the stack than a thread of a test has.
+            if Box::pin(linking.run()).await? {
                 return Ok(());
             }
             // What was copied may be out of date by now: whoever was faster gets ahead first.
@@ -100,7 +101,7 @@ impl Linking<'_> {
                 self.detach(&holder, self.ecid).await?;
             }
         }
-        let profile = if self.allows() { self.copy(&holders).await? } else { None };
+        let profile = if self.allows() { Box::pin(self.copy(&holders)).await? } else { None };
         let mut audiences = BTreeMap::new();
         if let Some(profile) = &profile {
             audiences = profiles.memberships(profile).await?.realized();
@@ -146,7 +147,7 @@ impl Linking<'_> {
     /// Copies what the visitor allows to be kept to the profile that it belongs to. Who holds a visitor of whom there is
     /// nothing to say keeps it: whoever comes back after weeks is still the same.
     async fn copy(&self, holders: &BTreeSet<ProfileId>) -> Result<Option<ProfileId>, Failure> {
-        let Place { former, person, gives_way } = self.place(holders).await?;
+        let Place { former, person, gives_way } = Box::pin(self.place(holders)).await?;
         for holder in &former {
             self.detach(holder, self.ecid).await?;
         }
@@ -154,7 +155,7 @@ impl Linking<'_> {
             self.detach(profile, oldest).await?;
         }
         for part in self.parts(person.as_ref())? {
-            self.apply(&part).await?;
+            Box::pin(self.apply(&part)).await?;
         }
         let profile = self.store.identities.link(self.ecid).await?;
         if let Some(profile) = &profile {
