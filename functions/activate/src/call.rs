@@ -79,7 +79,7 @@ impl Activate {
         }
         let parts = deliver_in_parts(records.len(), async |number, part| {
             let records = records.get(part).unwrap_or_default();
-            self.request(&attempt, &audience, deadline, number, records).await
+            Box::pin(self.request(&attempt, &audience, deadline, number, records)).await
         })
         .await;
         let mut next = Call::GoOn;

@@ -146,11 +146,12 @@ impl Activate {
         }
         self.settle_all(flow, settled, now).await?;
         for (intent, due) in accepted.values() {
-            self.look(flow, intent, due).await?;
+            Box::pin(self.look(flow, intent, due)).await?;
         }
         // What must go goes before what may come.
         for (operation, due) in [(Operation::Remove, removals), (Operation::Add, additions)] {
-            if !due.is_empty() && self.call(flow, operation, due).await? == Call::Stop {
+            // On the heap: with all that a call may come to, a round would take too much of a small stack.
+            if !due.is_empty() && Box::pin(self.call(flow, operation, due)).await? == Call::Stop {
                 return Ok(Round::Stopped);
             }
         }
