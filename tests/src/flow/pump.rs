@@ -143,7 +143,7 @@ impl Flow {
     /// Where the name is none.
     pub async fn wake(&self, dataflow: &str) {
         let event = event(serde_json::json!({ "wake": dataflow }).to_string());
-        let response = self.activate.handle(event, self.deadline()).await;
+        let response = Box::pin(self.activate.handle(event, self.deadline())).await;
         assert!(response.batch_item_failures.is_empty(), "{dataflow} failed");
     }
 
@@ -159,10 +159,11 @@ impl Flow {
 
     /// Hands a message of one queue to its function.
     async fn handle(&self, trigger: Trigger, event: SqsEvent) -> SqsBatchResponse {
+        // On the heap: a test that brings much would hold them all on its small stack.
         match trigger {
-            Trigger::Ingest => self.ingest.handle(event).await,
-            Trigger::Evaluate => self.evaluator.handle(event, self.deadline()).await,
-            Trigger::Activate => self.activate.handle(event, self.deadline()).await,
+            Trigger::Ingest => Box::pin(self.ingest.handle(event)).await,
+            Trigger::Evaluate => Box::pin(self.evaluator.handle(event, self.deadline())).await,
+            Trigger::Activate => Box::pin(self.activate.handle(event, self.deadline())).await,
         }
     }
 
