@@ -80,7 +80,7 @@ fn is_somebody_else(namespaces: &[Namespace], graph: &Graph, identities: &[Ident
     identities.iter().any(|identity| {
         let known = namespace(namespaces, &identity.namespace);
         let has_it_too = graph.identities.contains_key(&identity.key);
-        known.is_some_and(|known| known.kind.is_of_person() && !(has_it_too && !known.kind.is_unique()))
+        known.is_some_and(|known| known.kind.is_of_person() && (known.kind.is_unique() || !has_it_too))
             && has_another(namespaces, graph, identity)
     })
 }
