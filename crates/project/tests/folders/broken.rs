@@ -392,6 +392,18 @@ fn datastreams_and_offers() {
         "",
         "scope: hero\ncap: {times: 101, hours: 24}\nitems:\n  - default: true\n",
     )];
+    let offer: &[Change] = &[(
+        "edge/offers/coupon.yaml",
+        "",
+        "scope: hero\naudiences: {all: [first], none: [first]}\nmarketing_actions: [Analytics]\nitems:\n  - dom: {action: setHtml, selector: h1}\n",
+    )];
+    let token = |secret: &str, identities: &str| {
+        let rule = "algorithm: HS256, issuer: https://www.shop.example, audience: shop";
+        with_site(&format!(
+            "server_key: shop\ntoken: {{secret: {secret}, {rule}, identities: {{{identities}}}}}\n"
+        ))
+    };
+    let closed: &[Change] = &[(SITE, "", "organisation: 5F0C@AdobeOrg\norigins: []\n")];
     check(
         "edge",
         &[
@@ -400,6 +412,10 @@ fn datastreams_and_offers() {
             ("audiences that the datastream's refer to", &with_site("audiences: [third]\n")),
             ("audiences that Target is told", &with_site(TARGET)),
             ("a cap above what is remembered", cap),
+            ("an offer that nobody sees, that escapes policies and that shows nothing", offer),
+            ("a token of a browser, and the distribution's own secret", &token("origin", "sub: ECID")),
+            ("a token of nobody, and one key for two purposes", &token("shop", "")),
+            ("a site that nobody may call", closed),
         ],
     );
     assert!(problems(&with_site(&format!("{TARGET}audiences: [first, second, third]\n"))).is_ok());
