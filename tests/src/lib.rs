@@ -6,5 +6,5 @@ pub mod example;
 pub mod flow;
 pub mod graph_api;
 pub mod shop;
-mod stand_in;
+pub mod stand_in;
 pub mod target_api;

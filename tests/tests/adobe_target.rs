@@ -8,7 +8,7 @@ use std::time::Duration;
 use destination::http::{Http, Method};
 use destination::{
     AudienceRef, AudienceSpec, Context, Delivery, Destination, DestinationError, ErrorKind, Files, Operation,
-    Record, Request, RetryClass, Source, async_trait, contract,
+    Progress, Record, Request, RetryClass, Source, async_trait, contract,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -185,8 +185,33 @@ async fn a_batch_that_takes_longer_is_accepted_and_unconfirmed() {
     target_api.inject(Fault::Slow { milliseconds: 60_000 });
     let records = [record(&*target, &[("thirdPartyId", "crm-1")])];
     let delivery = deliver(&*target, Operation::Add, &records).await.unwrap();
-    assert_eq!(delivery, Delivery::accepted(1));
+    assert_eq!((delivery.unconfirmed, delivery.unattributed), (1, 0));
     assert_eq!(target_api.profile("crm-1"), None, "not yet");
+    let receipt = delivery.receipt.unwrap();
+    assert_eq!(target.look(&receipt).await.unwrap(), Progress::Open);
+    assert!(!receipt.contains("crm-1"), "a receipt tells nobody's id");
+}
+
+#[tokio::test]
+async fn what_target_accepted_can_be_looked_at_later() {
+    let target_api = TargetApi::start(Settings::default()).unwrap();
+    let mut hasty = config(&target_api.base_url());
+    hasty["confirm_seconds"] = json!(0);
+    let target = connect(&hasty, None).unwrap();
+    let good = record(&*target, &[("thirdPartyId", "crm-1")]);
+    let mistaken = Record::from_iter([("thirdPartyId", "not/an+id".to_owned())]);
+    for (fault, records, progress) in [
+        (None, vec![good.clone()], Progress::Done { refused: 0 }),
+        (None, vec![good.clone(), mistaken], Progress::Done { refused: 1 }),
+        (Some(Fault::Stuck), vec![good.clone()], Progress::Stuck),
+    ] {
+        fault.into_iter().for_each(|fault| target_api.inject(fault));
+        let receipt = deliver(&*target, Operation::Add, &records).await.unwrap().receipt.unwrap();
+        target_api.inject(Fault::StatusError { status: 503 });
+        assert_eq!(target.look(&receipt).await.unwrap(), Progress::Open, "a look that fails says nothing");
+        assert_eq!(target.look(&receipt).await.unwrap(), progress);
+    }
+    assert_eq!(target.look("https://example.com/s").await.unwrap(), Progress::Stuck, "nobody else is asked");
 }
 
 #[tokio::test]

@@ -130,6 +130,19 @@ async fn a_row_that_meta_refuses_costs_itself_only() {
 }
 
 #[tokio::test]
+async fn a_request_that_meta_refuses_whole_may_be_taken_in_parts() {
+    let (graph_api, facebook) = start();
+    let audience = audience(&*facebook).await;
+    let records = [email(&*facebook, "mary@example.com"), email(&*facebook, "bob@example.com")];
+    graph_api.refuse_requests_with(records[1].get("EMAIL").unwrap());
+    let error = facebook.deliver(&request(&audience, Operation::Add, "a1", &records)).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_class()), (ErrorKind::RecordsRefused, RetryClass::Split));
+    assert!(graph_api.members(&audience.id).is_empty(), "nothing was done");
+    facebook.deliver(&request(&audience, Operation::Add, "a1-2", &records[..1])).await.unwrap();
+    assert_eq!(graph_api.members(&audience.id).len(), 1);
+}
+
+#[tokio::test]
 async fn refused_rows_past_metas_samples_are_counted() {
     let (_graph_api, facebook) = start();
     let audience = audience(&*facebook).await;

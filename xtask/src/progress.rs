@@ -32,11 +32,13 @@ pub fn watch<T>(name: &str, total: u64, work: impl FnOnce(&ProgressBar) -> Resul
     })
 }
 
-/// Runs cargo under its own progress bar, or silently where nobody watches, and leaves one line with its time.
+/// Runs cargo under its own progress bar, or silently where nobody watches, between a line that says what is going on
+/// for minutes and one with its time.
 pub fn cargo(name: &str, cargo: &mut Command) -> Result<()> {
     if std::io::stderr().is_terminal() {
         timed(name, || process::show(cargo))
     } else {
+        eprintln!("{:>6} {name}", "...");
         timed(name, || process::run(cargo.arg("--quiet")))
     }
 }

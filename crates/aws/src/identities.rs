@@ -1,17 +1,22 @@
 //! The table of identities: which profile an identity links to, and which profiles hold a partner's ID.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
+use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, Select};
 use domain::fragment::FragmentKey;
 use domain::identity::{IdentityKey, ProfileId};
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use crate::Error;
+use crate::condition::unless_refused;
 use crate::item::{decode, item, key};
 use crate::keys;
 use crate::units::{Meter, Units};
+
+/// The attribute by which one writing of a reference differs from another.
+const WRITING: &str = "writing";
 
 /// The table of identities.
 #[derive(Debug, Clone)]
@@ -37,6 +42,15 @@ pub struct Reference {
     pub profile: ProfileId,
     /// The fragment.
     pub fragment: FragmentKey,
+}
+
+/// A reference as it was read, and so may be forgotten, unless it is renewed meanwhile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenReference {
+    partner_id: IdentityKey,
+    sk: String,
+    /// Who wrote it; nothing of one that was written before this was noted.
+    writing: Option<AttributeValue>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,25 +94,15 @@ impl Identities {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match result {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(Claim::Held)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                match self.link(identity).await? {
-                    Some(owner) if owner != *profile => Ok(Claim::Taken(owner)),
-                    Some(_) => Ok(Claim::Held),
-                    None => Err(Error::plain(
-                        "an identity's link went away while it was being claimed: try again",
-                    )),
-                }
-            }
-            Err(error) => Err(Error::of("claim an identity", error)),
+        let written = unless_refused("claim an identity", result)?;
+        self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
+        if written.is_some() {
+            return Ok(Claim::Held);
+        }
+        match self.link(identity).await? {
+            Some(owner) if owner != *profile => Ok(Claim::Taken(owner)),
+            Some(_) => Ok(Claim::Held),
+            None => Err(Error::plain("an identity's link went away while it was being claimed: try again")),
         }
     }
 
@@ -118,20 +122,9 @@ impl Identities {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match result {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(())
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(Error::of("release an identity", error)),
-        }
+        let deleted = unless_refused("release an identity", result)?;
+        self.meter.write(deleted.as_ref().and_then(DeleteItemOutput::consumed_capacity));
+        Ok(())
     }
 
     /// How many fragments refer to a partner's ID, counted up to a cap.
@@ -179,16 +172,19 @@ impl Identities {
         pages.into_iter().map(decode).collect()
     }
 
-    /// Notes that a fragment holds a partner's ID.
+    /// Notes that a fragment holds a partner's ID. Each writing differs from every other, so that whoever has seen an
+    /// earlier one cannot forget this one.
     ///
     /// # Errors
     /// Where the table cannot be written.
     pub async fn refer(&self, partner_id: &IdentityKey, reference: &Reference) -> Result<(), Error> {
+        let mut content = item(partner_id.as_str(), reference_key(reference), reference)?;
+        content.insert(WRITING.into(), AttributeValue::S(Ulid::generate().to_string()));
         let output = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item(partner_id.as_str(), reference_key(reference), reference)?))
+            .set_item(Some(content))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
@@ -197,21 +193,57 @@ impl Identities {
         Ok(())
     }
 
-    /// Notes that a fragment does not hold a partner's ID any more.
+    /// The reference of a fragment to a partner's ID, read strongly. Whoever takes the ID off the fragment looks before
+    /// writing the fragment, and forgets what was seen after it: a reference that is written in between is of a fragment
+    /// that holds the ID again.
     ///
     /// # Errors
-    /// Where the table cannot be written.
-    pub async fn forget(&self, partner_id: &IdentityKey, reference: &Reference) -> Result<(), Error> {
+    /// Where the table cannot be read.
+    pub async fn see_reference(
+        &self,
+        partner_id: &IdentityKey,
+        reference: &Reference,
+    ) -> Result<Option<SeenReference>, Error> {
+        let sk = reference_key(reference);
         let output = self
             .client
-            .delete_item()
+            .get_item()
             .table_name(&self.table)
-            .set_key(Some(key(partner_id.as_str(), reference_key(reference))))
+            .set_key(Some(key(partner_id.as_str(), sk.as_str())))
+            .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
-            .map_err(|error| Error::of("forget a reference of a partner ID", error))?;
-        self.meter.write(output.consumed_capacity());
+            .map_err(|error| Error::of("read a reference of a partner ID", error))?;
+        self.meter.read(output.consumed_capacity());
+        Ok(output.item.map(|mut item| SeenReference {
+            partner_id: partner_id.clone(),
+            sk,
+            writing: item.remove(WRITING),
+        }))
+    }
+
+    /// Notes that a fragment does not hold a partner's ID any more, unless the reference was written again since it was
+    /// seen.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn forget(&self, seen: &SeenReference) -> Result<(), Error> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(seen.partner_id.as_str(), seen.sk.as_str())))
+            .expression_attribute_names("#writing", WRITING)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let delete = match &seen.writing {
+            None => delete.condition_expression("attribute_not_exists(#writing)"),
+            Some(writing) => delete
+                .condition_expression("#writing = :writing")
+                .expression_attribute_values(":writing", writing.clone()),
+        };
+        let deleted = unless_refused("forget a reference of a partner ID", delete.send().await)?;
+        self.meter.write(deleted.as_ref().and_then(DeleteItemOutput::consumed_capacity));
         Ok(())
     }
 

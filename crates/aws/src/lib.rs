@@ -4,6 +4,7 @@
 //! Besides the functions this is the only crate that names an AWS crate. It decides nothing: what to write is the
 //! domain's answer; here stands how it is written so that nothing is lost or written twice.
 
+mod condition;
 mod deployment;
 mod error;
 mod events;
@@ -24,7 +25,7 @@ mod visitors;
 pub use deployment::Deployment;
 pub use error::Error;
 pub use events::{Events, Untaken};
-pub use identities::{Claim, Identities, Reference};
+pub use identities::{Claim, Identities, Reference, SeenReference};
 pub use ledger::{
     Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Watermark,
 };
@@ -36,4 +37,4 @@ pub use start::{InForce, Store, logging};
 pub use stream::{ProfileChange, VisitorChange};
 pub use sweep::{Sweep, Swept};
 pub use units::Units;
-pub use visitors::Visitors;
+pub use visitors::{MOST_REPORTED, Visitors};

@@ -1,14 +1,14 @@
 //! The table of profiles: graphs, fragments, memberships and delivery states, one partition a profile.
 
+mod deliveries;
+
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use domain::delivery::{Delivery, Intent, Outcome, SHARDS, Sent, mark_of};
+use domain::delivery::Delivery;
 use domain::edge::visitor::StoredVisitor;
 use domain::fragment::{Fragment, FragmentKey};
 use domain::graph::Graph;
@@ -16,11 +16,13 @@ use domain::identity::{IdentityKey, ProfileId};
 use domain::membership::Memberships;
 use domain::name::DataflowName;
 use domain::profile::Profile;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use deliveries::{Mark, Settlement};
+
 use crate::Error;
-use crate::item::{Item, attribute, decode, item, key, text};
+use crate::condition::unless_refused;
+use crate::item::{Item, decode, item, key, text};
 use crate::keys;
 use crate::units::{Meter, Units};
 use crate::visitors;
@@ -49,34 +51,6 @@ pub struct Page {
     pub visitors: Vec<(IdentityKey, StoredVisitor)>,
     /// Where the scan goes on; nothing at its end. It stands between profiles, so that it can be kept and taken up.
     pub next: Option<ScanPosition>,
-}
-
-/// A marked delivery state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The profile.
-    pub profile: ProfileId,
-}
-
-/// How a step of a delivery is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement<'a> {
-    /// The attempt whose intent it ends; none where no call was made.
-    pub attempt: Option<&'a str>,
-    /// What stands at the destination from now on.
-    pub sent: Option<&'a Sent>,
-    /// How the step ended.
-    pub outcome: &'a Outcome,
-    /// Failures in a row so far.
-    pub failures: u32,
-    /// Whether nothing more is to be done. The mark is cleaned only if its generation is still the one that was read.
-    pub done: bool,
-    /// The generation that was read.
-    pub generation: u64,
-    /// When to look again, where something is left to be done.
-    pub due: Timestamp,
-    /// Whether the intent stays, for a person to see.
-    pub keep_intent: bool,
 }
 
 impl Profiles {
@@ -145,13 +119,8 @@ impl Profiles {
         read: u64,
     ) -> Result<bool, Error> {
         let content = item(profile.as_str(), keys::BATCH_MEMBERSHIPS, memberships)?;
-        let mut put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(content))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        put = if read == 0 {
+        let put = self.client.put_item().set_item(Some(content));
+        self.put_if(if read == 0 {
             put.condition_expression("attribute_not_exists(pk)")
         } else {
             put.condition_expression("#version = :read AND #sequence <= :sequence")
@@ -159,8 +128,8 @@ impl Profiles {
                 .expression_attribute_names("#sequence", "sequence")
                 .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
                 .expression_attribute_values(":sequence", AttributeValue::N(memberships.sequence.to_string()))
-        };
-        self.written(put.send().await.map(|output| output.consumed_capacity().cloned()))
+        })
+        .await
     }
 
     /// The memberships of a profile as evaluated on schedule, read strongly.
@@ -292,287 +261,9 @@ impl Profiles {
         }
     }
 
-    /// Marks a delivery state: the dataflow's worker is to look at it. The state is made where there was none.
-    ///
-    /// # Errors
-    /// Where the table cannot be written.
-    pub async fn mark(
-        &self,
-        profile: &ProfileId,
-        dataflow: &DataflowName,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let shard = profile.as_str().bytes().fold(0_u8, u8::wrapping_add) % SHARDS;
-        let output = self
-            .update(profile, &keys::delivery(dataflow))
-            .update_expression(
-                "ADD #gen :one SET #dirty = :mark, #due = :now, #v = if_not_exists(#v, :format)",
-            )
-            .expression_attribute_names("#gen", "gen")
-            .expression_attribute_names("#dirty", "dirty")
-            .expression_attribute_names("#due", "due")
-            .expression_attribute_names("#v", "v")
-            .expression_attribute_values(":one", AttributeValue::N("1".into()))
-            .expression_attribute_values(":mark", AttributeValue::S(mark_of(dataflow, shard)))
-            .expression_attribute_values(":now", AttributeValue::N(now.as_millisecond().to_string()))
-            .expression_attribute_values(":format", AttributeValue::N(crate::item::FORMAT.into()))
-            .send()
-            .await
-            .map_err(|error| Error::of("mark a delivery", error))?;
-        self.meter.write(output.consumed_capacity());
-        Ok(())
-    }
-
-    /// Profiles of which a dataflow has marks that are due, oldest first, up to a limit.
-    ///
-    /// # Errors
-    /// Where the index cannot be read.
-    pub async fn marked(
-        &self,
-        dataflow: &DataflowName,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Mark>, Error> {
-        let mut marks = Vec::new();
-        for shard in 0..SHARDS {
-            let mut start: Option<Item> = None;
-            loop {
-                let left = limit.saturating_sub(u32::try_from(marks.len()).unwrap_or(u32::MAX));
-                if left == 0 {
-                    return Ok(marks);
-                }
-                let output = self
-                    .client
-                    .query()
-                    .table_name(&self.table)
-                    .index_name("dirty")
-                    .key_condition_expression("#dirty = :mark AND #due <= :now")
-                    .expression_attribute_names("#dirty", "dirty")
-                    .expression_attribute_names("#due", "due")
-                    .expression_attribute_values(":mark", AttributeValue::S(mark_of(dataflow, shard)))
-                    .expression_attribute_values(":now", AttributeValue::N(now.as_millisecond().to_string()))
-                    .limit(i32::try_from(left).unwrap_or(i32::MAX))
-                    .set_exclusive_start_key(start)
-                    .send()
-                    .await
-                    .map_err(|error| Error::of("read the marks of a dataflow", error))?;
-                for item in output.items.unwrap_or_default() {
-                    let profile = text(&item, "pk").unwrap_or_default().parse();
-                    let profile = profile.map_err(|error| Error::of("read a mark", error))?;
-                    marks.push(Mark { profile });
-                }
-                start = output.last_evaluated_key;
-                if start.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(marks)
-    }
-
-    /// Writes the intent of a call, on condition that no other attempt's intent has come since the one that was read.
-    /// Says whether it was written.
-    ///
-    /// # Errors
-    /// Where the table cannot be written.
-    pub async fn intend(
-        &self,
-        profile: &ProfileId,
-        dataflow: &DataflowName,
-        read: Option<&Intent>,
-        intent: &Intent,
-    ) -> Result<bool, Error> {
-        let mut update = self
-            .update(profile, &keys::delivery(dataflow))
-            .update_expression("SET #intent = :intent")
-            .expression_attribute_names("#intent", "intent")
-            .expression_attribute_values(":intent", attribute(intent)?);
-        update = match read {
-            None => update.condition_expression("attribute_exists(pk) AND attribute_not_exists(#intent)"),
-            Some(read) => update
-                .condition_expression("#intent.#attempt = :read")
-                .expression_attribute_names("#attempt", "attempt")
-                .expression_attribute_values(":read", AttributeValue::S(read.attempt.clone())),
-        };
-        self.updated(update).await
-    }
-
-    /// Writes how a step ended, on condition that its intent is still the one that stands. The mark is cleaned if
-    /// nothing is left to do and nobody has marked it again. Says whether it was written.
-    ///
-    /// # Errors
-    /// Where the table cannot be written.
-    pub async fn settle(
-        &self,
-        profile: &ProfileId,
-        dataflow: &DataflowName,
-        settlement: &Settlement<'_>,
-    ) -> Result<bool, Error> {
-        if settlement.done && self.updated(self.settlement(profile, dataflow, settlement, true)?).await? {
-            return Ok(true);
-        }
-        self.updated(self.settlement(profile, dataflow, settlement, false)?).await
-    }
-
-    fn settlement(
-        &self,
-        profile: &ProfileId,
-        dataflow: &DataflowName,
-        settlement: &Settlement<'_>,
-        clean: bool,
-    ) -> Result<UpdateItemFluentBuilder, Error> {
-        let mut set = vec!["#outcome = :outcome", "#failures = :failures"];
-        let mut remove = Vec::new();
-        let mut conditions = vec!["attribute_exists(pk)"];
-        let mut update = self
-            .update(profile, &keys::delivery(dataflow))
-            .expression_attribute_names("#outcome", "outcome")
-            .expression_attribute_names("#failures", "failures")
-            .expression_attribute_names("#sent", "sent")
-            .expression_attribute_names("#intent", "intent")
-            .expression_attribute_values(":outcome", attribute(settlement.outcome)?)
-            .expression_attribute_values(":failures", AttributeValue::N(settlement.failures.to_string()));
-        match settlement.sent {
-            Some(sent) => {
-                set.push("#sent = :sent");
-                update = update.expression_attribute_values(":sent", attribute(sent)?);
-            }
-            None => remove.push("#sent"),
-        }
-        match settlement.attempt {
-            Some(attempt) => {
-                conditions.push("#intent.#attempt = :attempt");
-                update = update
-                    .expression_attribute_names("#attempt", "attempt")
-                    .expression_attribute_values(":attempt", AttributeValue::S(attempt.to_owned()));
-                if !settlement.keep_intent {
-                    remove.push("#intent");
-                }
-            }
-            None => conditions.push("attribute_not_exists(#intent)"),
-        }
-        if clean {
-            conditions.push("#gen = :gen");
-            remove.extend(["#dirty", "#due"]);
-            update = update
-                .expression_attribute_names("#gen", "gen")
-                .expression_attribute_names("#dirty", "dirty")
-                .expression_attribute_names("#due", "due")
-                .expression_attribute_values(":gen", AttributeValue::N(settlement.generation.to_string()));
-        } else {
-            set.push("#due = :due");
-            update = update.expression_attribute_names("#due", "due").expression_attribute_values(
-                ":due",
-                AttributeValue::N(settlement.due.as_millisecond().to_string()),
-            );
-        }
-        let removed =
-            if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
-        Ok(update
-            .update_expression(format!("SET {}{removed}", set.join(", ")))
-            .condition_expression(conditions.join(" AND ")))
-    }
-
-    /// Cleans the mark of a delivery state that needs nothing, unless it was marked again.
-    ///
-    /// # Errors
-    /// Where the table cannot be written.
-    pub async fn clean(
-        &self,
-        profile: &ProfileId,
-        dataflow: &DataflowName,
-        generation: u64,
-    ) -> Result<bool, Error> {
-        let update = self
-            .update(profile, &keys::delivery(dataflow))
-            .update_expression("REMOVE #dirty, #due")
-            .condition_expression("#gen = :gen")
-            .expression_attribute_names("#gen", "gen")
-            .expression_attribute_names("#dirty", "dirty")
-            .expression_attribute_names("#due", "due")
-            .expression_attribute_values(":gen", AttributeValue::N(generation.to_string()));
-        self.updated(update).await
-    }
-
-    /// Every delivery state of a dataflow that has a call of unknown fate. No index holds them, as there are few or
-    /// none: the whole table is read.
-    ///
-    /// # Errors
-    /// Where the table cannot be read.
-    pub async fn unknown(&self, dataflow: &DataflowName) -> Result<Vec<(ProfileId, Delivery)>, Error> {
-        let items = self
-            .client
-            .scan()
-            .table_name(&self.table)
-            .filter_expression("sk = :sk AND #outcome.#result = :unknown")
-            .expression_attribute_names("#outcome", "outcome")
-            .expression_attribute_names("#result", "result")
-            .expression_attribute_values(":sk", AttributeValue::S(keys::delivery(dataflow)))
-            .expression_attribute_values(":unknown", AttributeValue::S("unknown".into()))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|error| Error::of("look for calls of unknown fate", error))?;
-        items
-            .into_iter()
-            .map(|item| {
-                let profile = text(&item, "pk").unwrap_or_default().parse();
-                let profile = profile.map_err(|error| Error::of("read a delivery's key", error))?;
-                Ok((profile, decode(item)?))
-            })
-            .collect()
-    }
-
-    /// Puts off a marked delivery state.
-    ///
-    /// # Errors
-    /// Where the table cannot be written.
-    pub async fn put_off(
-        &self,
-        profile: &ProfileId,
-        dataflow: &DataflowName,
-        due: Timestamp,
-    ) -> Result<bool, Error> {
-        let update = self
-            .update(profile, &keys::delivery(dataflow))
-            .update_expression("SET #due = :due")
-            .condition_expression("attribute_exists(#dirty)")
-            .expression_attribute_names("#due", "due")
-            .expression_attribute_names("#dirty", "dirty")
-            .expression_attribute_values(":due", AttributeValue::N(due.as_millisecond().to_string()));
-        self.updated(update).await
-    }
-
     /// The capacity units that calls consumed since the last asking.
     pub fn take_units(&self) -> Units {
         self.meter.take()
-    }
-
-    fn update(&self, profile: &ProfileId, sk: &str) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(profile.as_str(), sk)))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-    }
-
-    async fn updated(&self, update: UpdateItemFluentBuilder) -> Result<bool, Error> {
-        match update.send().await {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(true)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::of("write a delivery", error)),
-        }
     }
 
     async fn get(&self, profile: &ProfileId, sk: &str) -> Result<Option<Item>, Error> {
@@ -592,40 +283,23 @@ impl Profiles {
 
     /// Puts an item on condition that an attribute still has the value that was read, or that there is no item.
     async fn put(&self, content: Item, expected: Option<(&str, AttributeValue)>) -> Result<bool, Error> {
-        let mut put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(content))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        put = match expected {
+        let put = self.client.put_item().set_item(Some(content));
+        self.put_if(match expected {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some((name, value)) => put
                 .condition_expression("#expected = :expected")
                 .expression_attribute_names("#expected", name)
                 .expression_attribute_values(":expected", value),
-        };
-        self.written(put.send().await.map(|output| output.consumed_capacity().cloned()))
+        })
+        .await
     }
 
-    fn written(
-        &self,
-        result: Result<Option<aws_sdk_dynamodb::types::ConsumedCapacity>, SdkError<PutItemError>>,
-    ) -> Result<bool, Error> {
-        match result {
-            Ok(consumed) => {
-                self.meter.write(consumed.as_ref());
-                Ok(true)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::of("write an item of a profile", error)),
-        }
+    /// Puts an item on its condition. Says whether it held.
+    async fn put_if(&self, put: PutItemFluentBuilder) -> Result<bool, Error> {
+        let put = put.table_name(&self.table).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let written = unless_refused("write an item of a profile", put.send().await)?;
+        self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
+        Ok(written.is_some())
     }
 }
 

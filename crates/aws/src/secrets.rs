@@ -7,6 +7,10 @@ use serde::Deserialize;
 
 use crate::Error;
 
+/// The stages at which Secrets Manager keeps the value of a secret that is in use, and the one that was before.
+const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
+
 /// The secrets of a deployment.
 #[derive(Debug, Clone)]
 pub struct Secrets {
@@ -44,23 +48,67 @@ impl Secrets {
     /// # Errors
     /// Where the secret cannot be read.
     pub async fn destination(&self, name: &str) -> Result<SecretString, Error> {
-        self.read(&format!("destinations/{name}")).await
+        self.read(&Secrets::of_destination(name)).await
     }
 
-    /// A secret of the edge: `<prefix>edge/<name>`.
+    /// The whole name of the secret with the credentials of a destination.
+    pub fn name_of_destination(&self, name: &str) -> String {
+        format!("{}{}", self.prefix, Secrets::of_destination(name))
+    }
+
+    /// Whether there are credentials for a destination. Their value is not read.
+    ///
+    /// # Errors
+    /// Where Secrets Manager cannot be asked.
+    pub async fn has_destination(&self, name: &str) -> Result<bool, Error> {
+        let name = self.name_of_destination(name);
+        let known = match self.client.describe_secret().secret_id(&name).send().await {
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                return Ok(false);
+            }
+            known => known.map_err(|error| Error::of(&format!("look for secret `{name}`"), error))?,
+        };
+        // A secret can be there without any value, or about to be deleted: neither can be read.
+        let mut stages = known.version_ids_to_stages().into_iter().flatten().flat_map(|(_, stages)| stages);
+        Ok(known.deleted_date().is_none() && stages.any(|stage| stage == CURRENT))
+    }
+
+    fn of_destination(name: &str) -> String {
+        format!("destinations/{name}")
+    }
+
+    /// A secret of the edge: `<prefix>edge/<name>`. Its current value comes first, then the one before as long as Secrets
+    /// Manager calls it that: whoever still holds it while the secret is rotated is let in too.
     ///
     /// # Errors
     /// Where the secret cannot be read.
-    pub async fn edge(&self, name: &str) -> Result<SecretString, Error> {
-        self.read(&format!("edge/{name}")).await
+    pub async fn edge(&self, name: &str) -> Result<Vec<SecretString>, Error> {
+        let name = format!("edge/{name}");
+        let (current, previous) = tokio::join!(self.read(&name), self.find(&name, PREVIOUS));
+        Ok(std::iter::once(current?).chain(previous?).collect())
     }
 
     async fn read(&self, name: &str) -> Result<SecretString, Error> {
+        let text = self.find(name, CURRENT).await?;
+        text.ok_or_else(|| Error::plain(format!("there is no secret `{}{name}`", self.prefix)))
+    }
+
+    /// The value of a secret at a stage; nothing, where there is no such secret, or none of its values is at that stage.
+    async fn find(&self, name: &str, stage: &str) -> Result<Option<SecretString>, Error> {
         let name = format!("{}{name}", self.prefix);
-        let output = self.client.get_secret_value().secret_id(&name).send().await;
-        let output = output.map_err(|error| Error::of(&format!("read secret `{name}`"), error))?;
+        let output = self.client.get_secret_value().secret_id(&name).version_stage(stage).send().await;
+        let output = match output {
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                return Ok(None);
+            }
+            output => output.map_err(|error| Error::of(&format!("read secret `{name}`"), error))?,
+        };
         let text =
             output.secret_string.ok_or_else(|| Error::plain(format!("secret `{name}` holds no text")))?;
-        Ok(SecretString::from(text))
+        Ok(Some(SecretString::from(text)))
     }
 }

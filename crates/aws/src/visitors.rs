@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem, Update};
 use domain::edge::visitor::{Notified, StoredVisitor, Visitor, VisitorLink};
 use domain::identity::IdentityKey;
@@ -16,9 +16,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use crate::condition::unless_refused;
 use crate::item::{FORMAT, Item, attribute, decode, key};
 use crate::units::{Meter, Units};
 use crate::{Error, keys};
+
+/// The most offers whose reports are counted at once: a transaction takes 100 items.
+pub const MOST_REPORTED: usize = 90;
 
 /// The visitors.
 #[derive(Debug, Clone)]
@@ -78,18 +82,13 @@ impl Visitors {
         read: u64,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let gone = visitor.kept().map(|kept| now.saturating_add(kept)).transpose();
-        let gone = gone.map_err(|error| Error::of("date a visitor", error))?;
+        let gone = now.saturating_add(visitor.kept()).map_err(|error| Error::of("date a visitor", error))?;
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(keys::visitor(ecid), keys::VISITOR)))
-            .update_expression(if gone.is_some() {
-                "SET #state = :state, #version = :next, #ttl = :gone, #v = :format"
-            } else {
-                "SET #state = :state, #version = :next, #v = :format REMOVE #ttl"
-            })
+            .update_expression("SET #state = :state, #version = :next, #ttl = :gone, #v = :format")
             .condition_expression(if read == 0 {
                 "attribute_not_exists(#version)"
             } else {
@@ -101,33 +100,20 @@ impl Visitors {
             .expression_attribute_names("#v", "v")
             .expression_attribute_values(":state", attribute(visitor)?)
             .expression_attribute_values(":next", AttributeValue::N(read.saturating_add(1).to_string()))
+            .expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()))
             .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if let Some(gone) = gone {
-            update =
-                update.expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()));
-        }
         if read != 0 {
             update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
         }
-        match update.send().await {
-            Ok(output) => {
-                self.meter.write(output.consumed_capacity());
-                Ok(true)
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::of("write a visitor", error)),
-        }
+        let written = unless_refused("write a visitor", update.send().await)?;
+        self.meter.write(written.as_ref().and_then(UpdateItemOutput::consumed_capacity));
+        Ok(written.is_some())
     }
 
     /// Writes the part of linking on condition of its version and of the edge's that was linked, and counts what pages
-    /// have reported of offers since the last time, in one transaction: so it counts once. Says whether it was written.
+    /// have reported of at most [`MOST_REPORTED`] offers since the last time, in one transaction: so it counts once. Says
+    /// whether it was written.
     ///
     /// # Errors
     /// Where the tables cannot be written.

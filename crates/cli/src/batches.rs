@@ -161,7 +161,7 @@ async fn newest(store: &Store, args: &ListArgs) -> Result<Vec<Account>> {
 
 async fn account(store: &Store, batch: Batch) -> Result<Account> {
     let chunks = store.ledger.chunks(batch.number).await?;
-    Ok(Account { batch, chunks })
+    Ok(Account::of(batch, chunks))
 }
 
 async fn find(store: &Store, number: u64) -> Result<Option<Batch>> {

@@ -37,7 +37,7 @@ pub(crate) enum DataflowCommand {
     Show(ShowArgs),
 }
 
-/// Show a dataflow: what it maps, whether it may send, and why it was refused
+/// Show a dataflow: what it maps, whether it may send and has the credentials to, and why it was refused
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary dataflow show prospects_to_email
@@ -99,7 +99,20 @@ async fn record<'a>(
     let may_send = domain::delivery::may_send(catalogue, dataflow, Timestamp::now());
     let held = may_send.err().map(|hold| hold.reason);
     let line = Line::of(dataflow, latest.as_ref(), refusals.last());
-    Ok(record::Record { catalogue, dataflow, line, held, refusals })
+    let credentials = credentials(store, catalogue, dataflow).await?;
+    Ok(record::Record { catalogue, dataflow, line, held, credentials, refusals })
+}
+
+/// Where the credentials of a dataflow's destination are to be, and whether they are there; nothing where it needs none.
+async fn credentials(
+    store: &Store,
+    catalogue: &Catalogue,
+    dataflow: &Dataflow,
+) -> Result<Option<record::Credentials>> {
+    let destination = catalogue.destinations.get(&dataflow.destination);
+    let Some(name) = destination.and_then(|destination| destination.secret.as_ref()) else { return Ok(None) };
+    let missing = !store.secrets.has_destination(name).await?;
+    Ok(Some(record::Credentials { secret: store.secrets.name_of_destination(name), missing }))
 }
 
 /// A dataflow in a line.
@@ -239,7 +252,30 @@ mod tests {
         let refusals = sample::refusals(&catalogue);
         let line = Line::of(dataflow, None, refusals.last());
         let held = Some("a policy".to_owned());
-        let record = record::Record { catalogue: &catalogue, dataflow, line, held, refusals };
+        let record =
+            record::Record { catalogue: &catalogue, dataflow, line, held, credentials: None, refusals };
         insta::assert_snapshot!(plain(&record.text()));
+    }
+
+    #[test]
+    fn credentials_that_are_missing_are_named_for_people_and_for_programs() {
+        let catalogue = example::catalogue();
+        let dataflow = &catalogue.dataflows[&"prospects_to_facebook".parse().unwrap()];
+        let shown = |missing| {
+            let credentials =
+                Some(record::Credentials { secret: "tributary/destinations/facebook".to_owned(), missing });
+            let line = Line::of(dataflow, None, None);
+            let refusals = Vec::new();
+            record::Record { catalogue: &catalogue, dataflow, line, held: None, credentials, refusals }
+        };
+        for missing in [true, false] {
+            let record = shown(missing);
+            let document = serde_json::to_value(record.document()).unwrap();
+            let expected =
+                serde_json::json!({ "secret": "tributary/destinations/facebook", "missing": missing });
+            assert_eq!(document["credentials"], expected);
+            assert_eq!(plain(&record.text()).contains("credentials are missing"), missing);
+        }
+        insta::assert_snapshot!(plain(&shown(true).text()));
     }
 }

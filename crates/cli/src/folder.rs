@@ -44,9 +44,13 @@ impl Plugins for Registry {
         problems
             .into_iter()
             .map(|problem| {
-                let field = problem.context().find(|(key, _)| *key == "field");
+                let field = problem.context().find(|(key, _)| matches!(*key, "field" | "target"));
                 Fault { field: field.map(|(_, path)| path.to_owned()), message: problem.to_string() }
             })
             .collect()
+    }
+
+    fn sole(&self, plugin: &str, config: &Value) -> Option<String> {
+        registry::find(plugin).ok()?.sole(config)
     }
 }

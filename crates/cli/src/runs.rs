@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::connection::with_store;
-use crate::table::Table;
+use crate::table::{Cell, Table};
 use crate::terminal::{self, Format};
-use crate::words::{duration, number, time};
+use crate::words::{NOTHING, duration, number, time};
 
 /// How many runs are looked at for one that is complete. Runs are minutes apart, and take minutes.
 const LOOKED_AT: u16 = 20;
@@ -53,6 +53,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 pub(crate) struct Found {
     #[serde(flatten)]
     pub(crate) run: Run,
+    /// Whether its slices are still kept. Without them nothing is known of what it found.
+    pub(crate) kept: bool,
     /// How many of its slices are at their end.
     pub(crate) done: usize,
     /// When the last of them ended, where all have.
@@ -68,12 +70,16 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// The sums over the slices of a run.
+    /// The sums over the slices of a run. Slices go away after a month, one after the other: what is left of them adds
+    /// up to nothing that is true.
     pub(crate) fn of(run: Run, slices: &[Slice]) -> Found {
+        let kept = usize::try_from(run.slices).is_ok_and(|written| slices.len() >= written);
+        let slices = if kept { slices } else { &[] };
         let done = slices.iter().filter(|slice| slice.done).count();
         let is_complete = !slices.is_empty() && done == slices.len();
         Found {
             run,
+            kept,
             done,
             ended: slices.iter().filter_map(|slice| slice.ended).max().filter(|_| is_complete),
             profiles: slices.iter().map(|slice| slice.profiles).sum(),
@@ -128,17 +134,18 @@ fn text(found: &[Found], now: Timestamp) -> String {
     ]);
     for found in found {
         let Run { id, reason, started, sequence, slices } = &found.run;
+        let known = |said: String| -> Cell { if found.kept { said.into() } else { NOTHING.into() } };
         table.row([
             id.as_str().into(),
             reason.as_str().into(),
             time(*started).into(),
-            duration(found.ended.unwrap_or(now).duration_since(*started)).into(),
-            format!("{} of {slices}", found.done).into(),
-            number(found.profiles).into(),
-            number(found.changed).into(),
-            number(found.marked.values().sum()).into(),
-            format!("{:.1}", found.units.read).into(),
-            format!("{:.1}", found.units.write).into(),
+            known(duration(found.ended.unwrap_or(now).duration_since(*started))),
+            known(format!("{} of {slices}", found.done)),
+            known(number(found.profiles)),
+            known(number(found.changed)),
+            known(number(found.marked.values().sum())),
+            known(format!("{:.1}", found.units.read)),
+            known(format!("{:.1}", found.units.write)),
             sequence.into(),
         ]);
     }
@@ -188,6 +195,13 @@ pub(crate) mod sample {
         };
         Found::of(run, &[first, second])
     }
+
+    /// A run of long ago, whose slices are gone.
+    pub(crate) fn forgotten() -> Found {
+        let run = run(true).run;
+        let started = "2025-11-30T12:15:00Z".parse().unwrap();
+        Found::of(Run { id: "01KEXAMPLE000000000000000".to_owned(), started, ..run }, &[])
+    }
 }
 
 #[cfg(test)]
@@ -197,7 +211,10 @@ mod tests {
 
     #[test]
     fn runs_in_a_table() {
-        let shown = text(&[sample::run(false), sample::run(true)], "2026-01-31T12:17:00Z".parse().unwrap());
+        let shown = text(
+            &[sample::run(false), sample::run(true), sample::forgotten()],
+            "2026-01-31T12:17:00Z".parse().unwrap(),
+        );
         insta::assert_snapshot!(plain(&shown));
     }
 
@@ -207,8 +224,12 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_slices_is_not_complete() {
+    fn a_run_without_all_of_its_slices_is_not_complete() {
         let run = sample::run(true).run;
-        assert_eq!(Found::of(run, &[]).ended, None);
+        let done = Slice { done: true, ended: Some(run.started), profiles: 7, ..Slice::default() };
+        for left in [&[][..], &[done]] {
+            let found = Found::of(run.clone(), left);
+            assert_eq!((found.ended, found.profiles, found.kept), (None, 0, false));
+        }
     }
 }

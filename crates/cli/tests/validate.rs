@@ -75,6 +75,40 @@ fn a_setting_that_a_plugin_refuses_is_an_error_of_the_project() {
 }
 
 #[test]
+fn dataflows_that_cannot_work_at_adobe_target_are_errors_with_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, content: &str| {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    write("project.yaml", "title: Shop\n");
+    for (name, client_code) in [("a", "northshop"), ("b", "NorthShop"), ("c", "southshop")] {
+        let config = format!("config: {{client_code: {client_code}, parameters: [tier]}}\n");
+        write(
+            &format!("destinations/{name}.yaml"),
+            &format!("plugin: adobe-target\nmarketing_actions: [Email Targeting]\n{config}"),
+        );
+        let mapping = if name == "c" { "tier: {identity: Email}" } else { "thirdPartyId: {identity: CRMID}" };
+        write(
+            &format!("dataflows/{name}.yaml"),
+            &format!("audience: all\ndestination: {name}\nmapping:\n  {mapping}\n"),
+        );
+    }
+    let output = validate(folder.path(), &[]);
+    let shown = text(&output.stderr);
+    assert!(
+        shown.contains("dataflows/b.yaml:2:14: dataflow `a` goes to client `northshop` of Adobe Target too"),
+        "{shown}"
+    );
+    assert!(!shown.contains("dataflows/a.yaml:2"), "told once: {shown}");
+    assert!(
+        shown.contains("dataflows/c.yaml:4:3: ") && shown.contains("expected `thirdPartyId` too"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_exit_code_2() {
     let output = validate(Path::new("no/such/folder"), &[]);
     assert_eq!(output.status.code(), Some(2));

@@ -86,6 +86,17 @@ fn check_configuration(plugin: &Plugin, full: &Source) {
     assert_eq!(problems.len(), 1, "a target that does not exist is a problem");
     assert!(problems.iter().all(|problem| problem.to_string().contains("`no_such Target`")), "and named");
 
+    let identifying: Vec<&str> = plugin.descriptor().identifying().collect();
+    let others: Vec<&str> = targets.into_iter().filter(|target| !identifying.contains(target)).collect();
+    if !identifying.is_empty() && !others.is_empty() {
+        let problems = plugin.problems(&example, &others);
+        let names_all = |text: String| identifying.iter().all(|target| text.contains(&format!("`{target}`")));
+        assert!(
+            problems.len() == 1 && problems.iter().all(|problem| names_all(problem.to_string())),
+            "a mapping that tells nobody apart is refused, with what would: {problems:?}"
+        );
+    }
+
     let mut unknown = example.clone();
     unknown
         .as_object_mut()

@@ -23,8 +23,22 @@ pub trait Destination: Send + Sync {
     /// audience up by the id it is known by, and creates one only if it never had one.
     async fn ensure_audience(&self, audience: &AudienceSpec) -> Result<AudienceRef, DestinationError>;
 
+    /// Whether nothing is left of what was sent of a person once what is wanted has been added.
+    ///
+    /// Pure. By default nothing overwrites anything, as where a vendor matches by hashes: what was sent is removed, then
+    /// what is wanted is added. Where the vendor keeps values under an id of its own, an addition alone may do.
+    fn overwrites(&self, _sent: &Record, _wanted: &Record) -> bool {
+        false
+    }
+
     /// Makes one vendor request.
     async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, DestinationError>;
+
+    /// Asks how far the vendor is with a request that it accepted, by its [`Delivery::receipt`]. Only destinations that
+    /// give receipts are asked.
+    async fn look(&self, _receipt: &str) -> Result<Progress, DestinationError> {
+        Ok(Progress::Stuck)
+    }
 }
 
 /// The audience that a dataflow activates.
@@ -93,17 +107,35 @@ pub struct Delivery {
     /// Records that the vendor accepted, and had not said to be done with when the time of the call was over. They
     /// stand as delivered in `outcomes`: sending them again would only make it begin anew.
     pub unconfirmed: usize,
+    /// By what the vendor can be asked later how far it is ([`Destination::look`]): those records are delivered once it
+    /// is done. Nothing personal and no credentials. Without a receipt they are delivered as they are accepted.
+    pub receipt: Option<String>,
+}
+
+/// How far a vendor is with a request that it accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It is done.
+    Done {
+        /// How many records it refused, without saying which.
+        refused: usize,
+    },
+    /// It is not done yet, or does not say.
+    Open,
+    /// It will not be done, or nobody can tell: part of it may be. The request is made again where that does no harm.
+    Stuck,
 }
 
 impl Delivery {
     /// Every record arrived.
     pub fn complete(records: usize) -> Self {
-        Self { outcomes: vec![RecordOutcome::Delivered; records], unattributed: 0, unconfirmed: 0 }
+        let outcomes = vec![RecordOutcome::Delivered; records];
+        Self { outcomes, unattributed: 0, unconfirmed: 0, receipt: None }
     }
 
     /// Every record was accepted, and none is confirmed.
-    pub fn accepted(records: usize) -> Self {
-        Self { unconfirmed: records, ..Self::complete(records) }
+    pub fn accepted(records: usize, receipt: Option<String>) -> Self {
+        Self { unconfirmed: records, receipt, ..Self::complete(records) }
     }
 }
 

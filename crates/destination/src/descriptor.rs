@@ -31,6 +31,11 @@ impl Descriptor {
     pub fn target(&self, key: &str) -> Option<&'static Target> {
         self.targets.iter().find(|target| target.key == key)
     }
+
+    /// The targets that can tell who a person is. Where there are any, a mapping has to map to one of them.
+    pub fn identifying(&self) -> impl Iterator<Item = &'static str> {
+        self.targets.iter().filter(|target| target.identifies).map(|target| target.key)
+    }
 }
 
 /// One thing that a mapping can map to.
@@ -42,7 +47,7 @@ pub struct Target {
     pub description: &'static str,
     /// A value as a source would hold it.
     pub example: &'static str,
-    /// Whether the value alone can tell who a person is.
+    /// Whether the value alone can tell who a person is ([`Descriptor::identifying`]).
     pub identifies: bool,
     /// Whether it leaves as a hash only.
     pub hashed: bool,

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The vendor refuses the request as such, and would refuse it again.
     Rejected,
+    /// The vendor refuses the request, and it may be for one of its records: without that it may be taken.
+    RecordsRefused,
     /// The request left, and what became of it is not known.
     FateUnknown,
 }
@@ -34,6 +36,8 @@ pub enum RetryClass {
         /// How long the vendor asks to wait.
         after: Option<Duration>,
     },
+    /// Nothing was done, and fewer records may be taken: make the request in parts. With one record it is `Stop`.
+    Split,
     /// Trying again changes nothing until a person acts.
     Stop,
     /// It may have been done. Try again only where that does no harm.
@@ -112,6 +116,7 @@ impl DestinationError {
         match self.kind {
             ErrorKind::Throttled | ErrorKind::Unavailable => RetryClass::Retry { after: self.retry_after },
             ErrorKind::FateUnknown => RetryClass::Unknown,
+            ErrorKind::RecordsRefused => RetryClass::Split,
             ErrorKind::ConfigInvalid
             | ErrorKind::Authentication
             | ErrorKind::Permission
@@ -156,6 +161,7 @@ mod tests {
         let class = |kind| DestinationError::new(kind, "add", "").retry_class();
         assert_eq!(class(ErrorKind::Unavailable), RetryClass::Retry { after: None });
         assert_eq!(class(ErrorKind::FateUnknown), RetryClass::Unknown);
+        assert_eq!(class(ErrorKind::RecordsRefused), RetryClass::Split);
         assert_eq!(class(ErrorKind::Authentication), RetryClass::Stop);
     }
 }

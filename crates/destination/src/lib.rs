@@ -11,7 +11,7 @@ mod plugin;
 mod record;
 
 pub use async_trait::async_trait;
-pub use delivery::{AudienceRef, AudienceSpec, Delivery, Destination, RecordOutcome, Request};
+pub use delivery::{AudienceRef, AudienceSpec, Delivery, Destination, Progress, RecordOutcome, Request};
 pub use descriptor::{Descriptor, Target};
 pub use domain::delivery::Operation;
 pub use error::{DestinationError, ErrorKind, RetryClass};

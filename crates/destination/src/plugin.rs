@@ -29,6 +29,12 @@ pub trait Configure: DeserializeOwned {
         Self::descriptor().targets.iter().map(|target| target.key).collect()
     }
 
+    /// What of the vendor takes one dataflow alone, in words for people, where two would undo each other's work: a
+    /// project with two dataflows there is refused. Equal words mean the same place.
+    fn sole(&self) -> Option<String> {
+        None
+    }
+
     /// Makes the destination. Calls nobody.
     fn connect(
         self,
@@ -58,6 +64,7 @@ pub trait Files: Send + Sync {
 pub struct Plugin {
     descriptor: fn() -> &'static Descriptor,
     problems: fn(&Value, &[&str]) -> Vec<DestinationError>,
+    sole: fn(&Value) -> Option<String>,
     connect: Connect,
 }
 
@@ -66,7 +73,12 @@ type Connect = fn(&Value, Option<&SecretString>, &Context) -> Result<Box<dyn Des
 impl Plugin {
     /// The plugin of that configuration.
     pub const fn of<C: Configure>() -> Self {
-        Self { descriptor: C::descriptor, problems: problems::<C>, connect: connect::<C> }
+        Self {
+            descriptor: C::descriptor,
+            problems: problems::<C>,
+            sole: |config| parse::<C>(config).ok()?.sole(),
+            connect: connect::<C>,
+        }
     }
 
     /// What it says of itself.
@@ -74,10 +86,15 @@ impl Plugin {
         (self.descriptor)()
     }
 
-    /// Everything that is wrong with a configuration and the target keys that a mapping uses; nothing if they can
-    /// work. Needs no secret and calls nobody.
+    /// Everything that is wrong with a configuration and the target keys that a mapping uses, all of them; nothing if
+    /// they can work. Without keys it is the configuration alone that is looked at. Needs no secret and calls nobody.
     pub fn problems(&self, config: &Value, targets: &[&str]) -> Vec<DestinationError> {
         (self.problems)(config, targets)
+    }
+
+    /// What of the vendor takes one dataflow alone ([`Configure::sole`]); none of a configuration that cannot work.
+    pub fn sole(&self, config: &Value) -> Option<String> {
+        (self.sole)(config)
     }
 
     /// Makes a destination from its configuration and its secret (JSON, see [`Descriptor::secret_example`]).
@@ -103,14 +120,24 @@ fn problems<C: Configure>(config: &Value, targets: &[&str]) -> Vec<DestinationEr
         Err(error) => return vec![error],
     };
     let known = config.targets();
-    let unknown = targets.iter().filter(|target| !known.contains(target));
-    unknown
+    let unfit = |message: String| {
+        DestinationError::new(ErrorKind::ConfigInvalid, "map", message)
+            .with_context("destination", C::descriptor().name)
+    };
+    let unknown: Vec<DestinationError> = targets
+        .iter()
+        .filter(|target| !known.contains(target))
         .map(|target| {
-            let message = format!("`{target}` is no target here, expected one of `{}`", known.join("`, `"));
-            DestinationError::new(ErrorKind::ConfigInvalid, "map", message)
-                .with_context("destination", C::descriptor().name)
+            unfit(format!("no such target, expected one of `{}`", known.join("`, `")))
+                .with_context("target", target)
         })
-        .collect()
+        .collect();
+    let identifying: Vec<&str> = C::descriptor().identifying().collect();
+    let is_nobody = !identifying.is_empty() && !targets.iter().any(|target| identifying.contains(target));
+    if !unknown.is_empty() || targets.is_empty() || !is_nobody {
+        return unknown;
+    }
+    vec![unfit(format!("nothing here tells who a member is, expected `{}` too", identifying.join("` or `")))]
 }
 
 fn connect<C: Configure>(

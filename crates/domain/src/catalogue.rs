@@ -107,6 +107,11 @@ impl Catalogue {
         self.namespaces.iter().position(|namespace| namespace.code == *code).unwrap_or(self.namespaces.len())
     }
 
+    /// The merge policy of whoever names none. A project has one.
+    pub fn default_merge_policy(&self) -> Option<&MergePolicy> {
+        self.merge_policies.values().find(|policy| policy.default)
+    }
+
     /// The dataset whose prefix an object's key begins with. No two datasets' prefixes contain each other.
     pub fn dataset_of_key(&self, key: &str) -> Option<&Dataset> {
         self.datasets

@@ -97,6 +97,9 @@ pub struct Intent {
     pub source: SourceHash,
     /// When the call is over, one way or the other. A successor waits until then.
     pub deadline: Timestamp,
+    /// What the vendor gave for a call that it accepted and works off later: by this it is asked how far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
 }
 
 /// What a call does.
@@ -297,12 +300,14 @@ pub struct Hold {
     pub refusals: Vec<Refusal>,
 }
 
-/// Whether a delivery state lags behind what is wanted and is not marked yet: then it is to be marked.
+/// Whether a delivery state lags behind what is wanted and is not marked yet: then it is to be marked. So is one of
+/// somebody who has left while it is put off until the vendor is done with an addition.
 pub fn lags(delivery: Option<&Delivery>, wanted: &Wanted, may_send: bool) -> bool {
     let untouched = Delivery::default();
     let delivery = delivery.unwrap_or(&untouched);
     if delivery.dirty {
-        return false;
+        let is_accepted = may_have_added(delivery).is_some_and(|intent| intent.receipt.is_some());
+        return is_accepted && *wanted == Wanted::Absent;
     }
     match &delivery.outcome {
         _ if *wanted == Wanted::Undecided => return false,
@@ -351,6 +356,8 @@ pub enum Step {
     Done,
     /// Nothing may be done before an instant: a call may still be under way.
     Wait(Timestamp),
+    /// Asks the vendor how far it is with a call that it accepted.
+    Look(Intent),
     /// Sends or withdraws cells.
     Call(Operation, Cells, SourceHash),
     /// What stands is what is wanted, made of other values.
@@ -363,25 +370,35 @@ pub enum Step {
     Unknown(String),
 }
 
-/// The next step from what was sent to what is wanted.
-///
-/// `idempotent` says whether the vendor's calls may be made twice; `may_send` whether policies and contracts allow it.
+/// What a vendor makes of calls that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vendor {
+    /// Whether a call may be made twice.
+    pub idempotent: bool,
+    /// Whether nothing is left of what stands once what is wanted has been sent.
+    pub overwrites: bool,
+}
+
+/// The next step from what was sent to what is wanted. `may_send` says whether policies and contracts allow it.
 pub fn next_step(
     delivery: &Delivery,
     target: &Target,
     may_send: bool,
-    idempotent: bool,
+    vendor: Vendor,
     now: Timestamp,
 ) -> Step {
     if let Some(intent) = &delivery.intent {
-        if now < intent.deadline {
+        if intent.receipt.is_none() && now < intent.deadline {
             return Step::Wait(intent.deadline);
         }
         if *target == Target::Undecided {
             return Step::Done;
         }
-        if idempotent {
-            return make_good(intent, target, may_send);
+        if intent.receipt.is_some() && is_still_wanted(intent, target, may_send && vendor.overwrites) {
+            return Step::Look(intent.clone());
+        }
+        if vendor.idempotent {
+            return make_good(intent, target, may_send, vendor.overwrites);
         }
         // Whoever left is withdrawn even so: the removal is a call of its own, made once.
         return match may_have_added(delivery) {
@@ -408,6 +425,12 @@ pub fn next_step(
             }
         }
         (Some(_), Target::Present(..)) if !may_send => Step::Hold,
+        (Some(_), Target::Present(_, source)) if vendor.overwrites && is_set_aside(delivery, source) => {
+            Step::Done
+        }
+        (Some(_), Target::Present(cells, source)) if vendor.overwrites => {
+            Step::Call(Operation::Add, cells.clone(), source.clone())
+        }
         // What stands goes first; what is wanted follows in the next step.
         (Some(sent), _) => Step::Call(Operation::Remove, sent.cells.clone(), sent.source.clone()),
     }
@@ -418,12 +441,24 @@ fn may_have_added(delivery: &Delivery) -> Option<&Intent> {
     delivery.intent.as_ref().filter(|intent| intent.operation == Operation::Add)
 }
 
-/// The step after a call that was never answered: it is made again where its effect is still wanted, and withdrawn
-/// where it is not. Either way the destination ends in a known state.
-fn make_good(intent: &Intent, target: &Target, may_send: bool) -> Step {
-    let still_wanted = matches!(target, Target::Present(cells, _) if *cells == intent.cells) && may_send;
-    let operation = if still_wanted { Operation::Add } else { Operation::Remove };
-    Step::Call(operation, intent.cells.clone(), intent.source.clone())
+/// Whether a call that the vendor accepted brings about what is wanted, or has to be over before that.
+fn is_still_wanted(intent: &Intent, target: &Target, may_overwrite: bool) -> bool {
+    let is_it = matches!(target, Target::Present(cells, _) if *cells == intent.cells);
+    match intent.operation {
+        Operation::Add => is_it,
+        Operation::Remove => !(is_it || may_overwrite && matches!(target, Target::Present(..))),
+    }
+}
+
+/// The step after a call that was never answered: it is made again where its effect is still wanted, overwritten where
+/// that leaves nothing of it, and withdrawn else. Whichever it is, the destination ends in a known state.
+fn make_good(intent: &Intent, target: &Target, may_send: bool, overwrites: bool) -> Step {
+    match target {
+        Target::Present(cells, source) if may_send && (overwrites || *cells == intent.cells) => {
+            Step::Call(Operation::Add, cells.clone(), source.clone())
+        }
+        _ => Step::Call(Operation::Remove, intent.cells.clone(), intent.source.clone()),
+    }
 }
 
 /// How long a worker waits after a number of failures in a row: 15 s, doubled each time, an hour at most.
@@ -452,7 +487,7 @@ mod tests {
         let outcome = OutcomeResult::Unknown { attempt: attempt.clone() };
         Delivery {
             sent,
-            intent: Some(Intent { attempt, operation, cells, source, deadline }),
+            intent: Some(Intent { attempt, operation, cells, source, deadline, receipt: None }),
             outcome: Some(Outcome { at: deadline, result: outcome }),
             ..Delivery::default()
         }
@@ -470,7 +505,8 @@ mod tests {
         let delivery = unknown(Operation::Add, None);
         let intent = delivery.unknown().unwrap();
         let target = Target::Present(intent.cells.clone(), intent.source.clone());
-        let next = |delivery: &Delivery| next_step(delivery, &target, true, false, Timestamp::MAX);
+        let vendor = Vendor { idempotent: false, overwrites: false };
+        let next = |delivery: &Delivery| next_step(delivery, &target, true, vendor, Timestamp::MAX);
         assert_eq!(next(&delivery), Step::Unknown("01A".to_owned()));
 
         let made = after(&delivery, Fate::Made);

@@ -7,6 +7,7 @@ pub mod consent;
 pub mod datastream;
 pub mod decide;
 pub mod offer;
+pub mod person;
 pub mod received;
 pub mod signal;
 pub mod visitor;

@@ -231,6 +231,7 @@ pub struct WriteRules {
 pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> Change {
     let identities: BTreeSet<IdentityKey> =
         record.identities().map(|identity| identity.key.clone()).collect();
+    let same = stored.filter(|stored| stored.token == record.token);
     let written = |token, attributes: Object, older, partner_ids: BTreeSet<Identity>| Fragment {
         version: stored.map_or(1, |stored| stored.version.saturating_add(1)),
         token,
@@ -240,7 +241,7 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
         attributes,
         older,
         confirmed: rules.today,
-        created_profile: false,
+        created_profile: same.is_some_and(|same| same.created_profile),
     };
     let Some(stored) = stored else {
         let attributes = record.attributes.clone();
@@ -251,9 +252,6 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
             record.partner_ids.clone(),
         ));
     };
-    if stored.token == record.token {
-        return Change::AlreadyWritten { created_profile: stored.created_profile };
-    }
     let next = match rules.mode {
         WriteMode::Replace if record.token < stored.token => return Change::Older,
         WriteMode::Replace => {
@@ -266,6 +264,10 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
             written(stored.token.max(record.token), attributes, older, partner_ids)
         }
     };
+    // A record that says more than it did is written again: a field of it may be mapped only now.
+    if let Some(same) = same.filter(|same| same.hash == next.hash) {
+        return Change::AlreadyWritten { created_profile: same.created_profile };
+    }
     let advanced = rules.row_times && next.is_ahead_of(stored);
     if next.hash != stored.hash || advanced {
         return Change::Written(next);
@@ -345,6 +347,18 @@ mod tests {
             Change::AlreadyWritten { created_profile: false }
         );
         assert!(matches!(decide(record(token(5, 2), &[("a", 2)])), Change::Written(_)));
+    }
+
+    #[test]
+    fn a_record_that_is_heard_again_and_says_more_is_written_once() {
+        for rules in [RULES, UPSERT, WriteRules { row_times: true, ..RULES }] {
+            let stored = written(None, &record(token(5, 0), &[("a", 1)]), rules);
+            let stored = Fragment { created_profile: true, ..stored };
+            let more = record(token(5, 0), &[("a", 1), ("b", 2)]);
+            let next = written(Some(&stored), &more, rules);
+            assert_eq!(next.attributes, more.attributes);
+            assert_eq!(decide(Some(&next), &more, rules), Change::AlreadyWritten { created_profile: true });
+        }
     }
 
     #[test]

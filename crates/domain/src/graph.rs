@@ -153,6 +153,18 @@ impl Graph {
         next
     }
 
+    /// When a record last linked an identity with another, in milliseconds since 1970.
+    pub fn linked_at(&self, key: &IdentityKey) -> Option<u64> {
+        let edges = self.edges.iter().filter(|edge| edge.between.0 == *key || edge.between.1 == *key);
+        edges.map(|edge| edge.at).max()
+    }
+
+    /// The identity that was linked longest ago, of some namespaces.
+    pub fn oldest(&self, is_meant: impl Fn(&NamespaceCode) -> bool) -> Option<(&IdentityKey, &Node)> {
+        let nodes = self.identities.iter().filter(|(_, node)| is_meant(&node.namespace));
+        nodes.min_by_key(|(key, node)| (node.linked, *key))
+    }
+
     /// The identity of a namespace that was linked last; of two linked at once, the lesser value.
     pub fn newest(&self, namespace: &NamespaceCode) -> Option<Identity> {
         self.identities

@@ -46,6 +46,9 @@ pub const THIRD_PARTY: &str = "Third-Party";
 /// The core marketing action of choosing content for a visitor of one's own site.
 pub const ONSITE_PERSONALIZATION: &str = "Onsite Personalization";
 
+/// The core marketing action of showing advertisements on one's own site.
+pub const ONSITE_ADVERTISING: &str = "Onsite Advertising";
+
 /// The core labels of Adobe's glossary, and what each says.
 pub const CORE_LABELS: [(&str, &str); 19] = [
     ("C1", "leaves only in aggregate, without person or device identifiers"),
@@ -77,8 +80,8 @@ pub const CORE_MARKETING_ACTIONS: [&str; 10] = [
     "Data Science",
     "Email Targeting",
     "Export to Third Party",
-    "Onsite Advertising",
-    "Onsite Personalization",
+    ONSITE_ADVERTISING,
+    ONSITE_PERSONALIZATION,
     "Segment Match",
     "Single Identity Personalization",
 ];

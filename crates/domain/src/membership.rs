@@ -63,6 +63,14 @@ impl Memberships {
         }
     }
 
+    /// The audiences that the profile is in, each as a definition decided it.
+    pub fn realized(&self) -> BTreeMap<AudienceName, DefinitionHash> {
+        let is_in = |(name, each): (&AudienceName, &Membership)| {
+            (each.status == MembershipStatus::Realized).then(|| (name.clone(), each.definition.clone()))
+        };
+        self.audiences.iter().filter_map(is_in).collect()
+    }
+
     /// Whether the profile is in an audience.
     pub fn is_realized(&self, audience: &AudienceName) -> bool {
         self.audiences.get(audience).is_some_and(|each| each.status == MembershipStatus::Realized)

@@ -86,6 +86,11 @@ impl NamespaceType {
         !matches!(self, NamespaceType::PartnerId | NamespaceType::NonPeople)
     }
 
+    /// Whether identities of this type are a person's own, and not a browser's or a device's.
+    pub fn is_of_person(self) -> bool {
+        matches!(self, NamespaceType::CrossDevice | NamespaceType::Email | NamespaceType::Phone)
+    }
+
     /// Whether a person has one identity of each namespace of this type. Cross-device identifiers are given by the
     /// company itself, one to each customer.
     pub fn is_unique(self) -> bool {

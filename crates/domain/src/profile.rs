@@ -1,5 +1,6 @@
 //! Profiles: everything that is stored of one person, and the merged view of it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -10,14 +11,14 @@ use crate::audience::DefinitionHash;
 use crate::catalogue::Catalogue;
 use crate::dataset::Dataset;
 use crate::delivery::Delivery;
-use crate::fragment::{Fragment, FragmentKey, OrderToken};
+use crate::fragment::{Fragment, FragmentKey};
 use crate::graph::Graph;
 use crate::identity::{Identity, IdentityKey, ProfileId};
 use crate::membership::Memberships;
-use crate::merge::{AttributeMerge, MergePolicy};
+use crate::merge::{MergePolicy, Supplied};
 use crate::name::{AudienceName, DataflowName, DatasetName};
 use crate::namespace::NamespaceCode;
-use crate::value::{self, FieldPath, Object, Value};
+use crate::value::{self, FieldPath, Object};
 
 /// Everything that is stored of one person.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,32 +87,15 @@ impl Profile {
 
     /// The merged view of the profile.
     pub fn merged(&self, catalogue: &Catalogue, policy: &MergePolicy, now: Timestamp) -> Merged {
-        let rank = |dataset: &DatasetName| match &policy.attributes {
-            AttributeMerge::TimestampOrdered => Some(0),
-            AttributeMerge::DatasetPrecedence(order) => order.iter().position(|each| each == dataset),
-        };
-        let mut standing: BTreeMap<FieldPath, (usize, OrderToken, &FragmentKey, &Value)> = BTreeMap::new();
-        for (key, fragment) in self.usable(catalogue, now) {
-            let Some(rank) = rank(&key.dataset) else { continue };
-            for (path, value) in value::leaves(&fragment.attributes) {
-                let token = fragment.token_of(&path);
-                let stands = standing.get(&path).is_none_or(|(known_rank, known, known_key, _)| {
-                    // The better rank, then the newer token; equal tokens are settled by key, so that the order of
-                    // reading does not matter.
-                    (rank, std::cmp::Reverse(token), key)
-                        < (*known_rank, std::cmp::Reverse(*known), *known_key)
-                });
-                if stands {
-                    standing.insert(path, (rank, token, key, value));
-                }
-            }
-        }
-        let mut merged = Merged::default();
-        for (path, (_, _, key, value)) in standing {
-            value::insert(&mut merged.attributes, &path, value.clone());
-            merged.sources.insert(path, key.dataset.clone());
-        }
-        merged
+        let supplied = self.usable(catalogue, now).flat_map(|(key, fragment)| {
+            let leaves = value::leaves(&fragment.attributes).into_iter();
+            leaves.map(move |(field, value)| {
+                // Equal tokens are settled by key.
+                let order = (fragment.token_of(&field), Reverse(key));
+                Supplied { dataset: &key.dataset, field, value, order }
+            })
+        });
+        policy.attributes.merge(supplied)
     }
 
     /// The partners' IDs on the profile. They are no part of its graph.

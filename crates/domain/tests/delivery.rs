@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use domain::delivery::{
-    Cells, Delivery, Intent, Operation, Sent, SourceHash, Step, Target, Wanted, lags, next_step,
+    Cells, Delivery, Intent, Operation, Outcome, OutcomeResult, Sent, SourceHash, Step, Target, Vendor,
+    Wanted, lags, next_step,
 };
 use jiff::Timestamp;
 
@@ -30,8 +31,21 @@ fn sent(value: u8) -> Delivery {
 
 fn intended(operation: Operation, value: u8) -> Delivery {
     let source = SourceHash::of(&cells(value));
-    let intent = Intent { attempt: "a".into(), operation, cells: cells(value), source, deadline: at(10) };
+    let intent = Intent {
+        attempt: "a".into(),
+        operation,
+        cells: cells(value),
+        source,
+        deadline: at(10),
+        receipt: None,
+    };
     Delivery { intent: Some(intent), ..Delivery::default() }
+}
+
+fn accepted(operation: Operation, value: u8) -> Delivery {
+    let mut delivery = intended(operation, value);
+    delivery.intent.as_mut().unwrap().receipt = Some("r".to_owned());
+    delivery
 }
 
 #[test]
@@ -122,8 +136,77 @@ fn the_next_step_follows_from_what_was_sent_and_what_is_wanted() {
         ),
         ("a removal of unknown fate", intended(Remove, 1), Target::Absent, false, true, call(Remove, 1)),
     ] {
-        assert_eq!(next_step(&delivery, &target, may_send, idempotent, at(20)), expected, "{case}");
+        let vendor = Vendor { idempotent, overwrites: false };
+        assert_eq!(next_step(&delivery, &target, may_send, vendor, at(20)), expected, "{case}");
     }
+}
+
+#[test]
+fn where_what_is_wanted_overwrites_what_stands_it_is_sent_alone() {
+    let call = |operation, value: u8| Step::Call(operation, cells(value), SourceHash::of(&cells(value)));
+    let refused = OutcomeResult::SetAside { source: SourceHash::of(&cells(2)), reason: String::new() };
+    let refused = Delivery { outcome: Some(Outcome { at: at(0), result: refused }), ..sent(1) };
+    use Operation::{Add, Remove};
+    for (case, delivery, target, may_send, expected) in [
+        ("changed", sent(1), present(2), true, call(Add, 2)),
+        ("changed, not allowed", sent(1), present(2), false, Step::Hold),
+        ("changed, and refused by the vendor", refused, present(2), true, Step::Done),
+        ("left", sent(1), Target::Absent, true, call(Remove, 1)),
+        (
+            "an addition of unknown fate, something else wanted",
+            intended(Add, 1),
+            present(2),
+            true,
+            call(Add, 2),
+        ),
+        ("the same, not allowed", intended(Add, 1), present(2), false, call(Remove, 1)),
+        (
+            "a removal of unknown fate, something else wanted",
+            intended(Remove, 1),
+            present(2),
+            true,
+            call(Add, 2),
+        ),
+        ("the same, nothing wanted", intended(Remove, 1), Target::Absent, true, call(Remove, 1)),
+    ] {
+        let vendor = Vendor { idempotent: true, overwrites: true };
+        assert_eq!(next_step(&delivery, &target, may_send, vendor, at(20)), expected, "{case}");
+    }
+}
+
+#[test]
+fn what_the_vendor_accepted_is_asked_for_as_long_as_it_is_wanted() {
+    let call = |operation, value: u8| Step::Call(operation, cells(value), SourceHash::of(&cells(value)));
+    let look = |operation, value: u8| Step::Look(accepted(operation, value).intent.unwrap());
+    use Operation::{Add, Remove};
+    for (case, delivery, target, may_send, overwrites, expected) in [
+        ("an addition, wanted", accepted(Add, 1), present(1), true, false, look(Add, 1)),
+        ("the same, held since", accepted(Add, 1), present(1), false, false, look(Add, 1)),
+        ("the same, left since", accepted(Add, 1), Target::Absent, true, false, call(Remove, 1)),
+        ("the same, changed since", accepted(Add, 1), present(2), true, false, call(Remove, 1)),
+        ("the same, overwritten", accepted(Add, 1), present(2), true, true, call(Add, 2)),
+        ("the same, not decided", accepted(Add, 1), Target::Undecided, true, false, Step::Done),
+        ("a removal, wanted", accepted(Remove, 1), Target::Absent, false, false, look(Remove, 1)),
+        ("the same, before something else", accepted(Remove, 1), present(2), true, false, look(Remove, 1)),
+        ("the same, overwritten", accepted(Remove, 1), present(2), true, true, call(Add, 2)),
+        ("the same, not to be overwritten", accepted(Remove, 1), present(2), false, true, look(Remove, 1)),
+        ("the same, come back", accepted(Remove, 1), present(1), true, false, call(Add, 1)),
+    ] {
+        let vendor = Vendor { idempotent: true, overwrites };
+        for now in [at(5), at(20)] {
+            assert_eq!(next_step(&delivery, &target, may_send, vendor, now), expected, "{case}");
+        }
+    }
+}
+
+#[test]
+fn whoever_leaves_is_not_put_off_until_an_addition_is_confirmed() {
+    let put_off = |delivery: Delivery| Delivery { dirty: true, ..delivery };
+    let lags = |delivery: Delivery, wanted: &Wanted| lags(Some(&put_off(delivery)), wanted, true);
+    assert!(lags(accepted(Operation::Add, 1), &Wanted::Absent));
+    assert!(!lags(accepted(Operation::Add, 1), &Wanted::Present(cells(1))));
+    assert!(!lags(accepted(Operation::Remove, 1), &Wanted::Absent));
+    assert!(!lags(intended(Operation::Add, 1), &Wanted::Absent), "its worker is at it");
 }
 
 /// One thing that happens to a delivery while its worker goes about it.
@@ -133,6 +216,8 @@ enum Event {
     Allow(bool),
     /// A step whose call is made and whose outcome is written.
     Work,
+    /// A step whose call the vendor accepts, and confirms when it is asked.
+    Accept,
     /// A step whose worker dies: before the call, or after it.
     Die {
         called: bool,
@@ -144,8 +229,17 @@ fn event() -> impl Strategy<Value = Event> {
         prop::option::of(0_u8..3).prop_map(Event::Want),
         any::<bool>().prop_map(Event::Allow),
         Just(Event::Work),
+        Just(Event::Accept),
         any::<bool>().prop_map(|called| Event::Die { called }),
     ]
+}
+
+/// How a step ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Settled,
+    Accepted,
+    Died { called: bool },
 }
 
 struct World {
@@ -154,32 +248,24 @@ struct World {
     allowed: bool,
     /// What the vendor holds; adding or removing twice is the same as once.
     vendor: BTreeSet<Cells>,
+    /// Whether it holds one thing of a person, under an id that stays, so that the later call stands.
+    overwrites: bool,
     clock: i64,
 }
 
 impl World {
     /// Makes one step, as the worker does; says whether there was one to make.
-    fn step(&mut self, dies: Option<bool>) -> bool {
+    fn step(&mut self, end: End) -> bool {
         self.clock += 100;
-        let step = next_step(&self.delivery, &self.target, self.allowed, true, at(self.clock));
-        let Step::Call(operation, cells, source) = step else { return false };
-        let deadline = at(self.clock + 10);
-        let intent = Intent { attempt: self.clock.to_string(), operation, cells, source, deadline };
-        self.delivery.intent = Some(intent.clone());
-        if dies == Some(false) {
-            return true;
-        }
-        match operation {
-            Operation::Add => assert!(self.allowed, "nothing is sent that may not be"),
-            Operation::Remove => {}
-        }
-        match operation {
-            Operation::Add => self.vendor.insert(intent.cells.clone()),
-            Operation::Remove => self.vendor.remove(&intent.cells),
+        let vendor = Vendor { idempotent: true, overwrites: self.overwrites };
+        let intent = match next_step(&self.delivery, &self.target, self.allowed, vendor, at(self.clock)) {
+            Step::Call(operation, cells, source) => self.call(operation, cells, source, end),
+            Step::Look(intent) => intent,
+            _ => return false,
         };
-        if dies.is_none() {
+        if end == End::Settled {
             self.delivery.intent = None;
-            self.delivery.sent = (operation == Operation::Add).then(|| Sent {
+            self.delivery.sent = (intent.operation == Operation::Add).then(|| Sent {
                 cells: intent.cells,
                 source: intent.source,
                 at: at(self.clock),
@@ -188,31 +274,59 @@ impl World {
         }
         true
     }
+
+    fn call(&mut self, operation: Operation, cells: Cells, source: SourceHash, end: End) -> Intent {
+        let receipt = (end == End::Accepted).then(|| "r".to_owned());
+        let deadline = at(self.clock + 10);
+        let intent = Intent { attempt: self.clock.to_string(), operation, cells, source, deadline, receipt };
+        self.delivery.intent = Some(intent.clone());
+        if end == (End::Died { called: false }) {
+            return intent;
+        }
+        if self.overwrites {
+            self.vendor.clear();
+        }
+        match operation {
+            Operation::Add => {
+                assert!(self.allowed, "nothing is sent that may not be");
+                self.vendor.insert(intent.cells.clone());
+            }
+            Operation::Remove => {
+                self.vendor.remove(&intent.cells);
+            }
+        }
+        intent
+    }
 }
 
 proptest! {
     /// However often workers die, whatever changes in between: in the end the vendor holds exactly what is wanted,
     /// or nothing but what was sent before it was held.
     #[test]
-    fn deliveries_end_at_what_is_wanted_whatever_dies_or_changes(events in prop::collection::vec(event(), 0..40)) {
+    fn deliveries_end_at_what_is_wanted_whatever_dies_or_changes(
+        events in prop::collection::vec(event(), 0..40),
+        overwrites: bool,
+    ) {
         let mut world = World {
             delivery: Delivery::default(),
             target: Target::Absent,
             allowed: true,
             vendor: BTreeSet::new(),
+            overwrites,
             clock: 0,
         };
         for event in events {
             match event {
                 Event::Want(value) => world.target = value.map_or(Target::Absent, present),
                 Event::Allow(allowed) => world.allowed = allowed,
-                Event::Work => { world.step(None); }
-                Event::Die { called } => { world.step(Some(called)); }
+                Event::Work => { world.step(End::Settled); }
+                Event::Accept => { world.step(End::Accepted); }
+                Event::Die { called } => { world.step(End::Died { called }); }
             }
             prop_assert!(world.vendor.len() <= 1, "a person stands at most once: {:?}", world.vendor);
         }
         world.allowed = true;
-        let steps = (0..10).take_while(|_| world.step(None)).count();
+        let steps = (0..10).take_while(|_| world.step(End::Settled)).count();
         prop_assert!(steps < 10, "it comes to an end");
         let wanted: BTreeSet<Cells> = match &world.target {
             Target::Present(cells, _) => BTreeSet::from([cells.clone()]),

@@ -142,7 +142,7 @@ fn carry_retiring(previous: &Catalogue, catalogue: &mut Catalogue) {
 /// What is left of an audience that is gone from the project: its name and title, and nobody in it. Its old expression
 /// may read fields that are gone too.
 fn without_members(audience: &Audience, catalogue: &Catalogue) -> Audience {
-    let default = catalogue.merge_policies.values().find(|policy| policy.default);
+    let default = catalogue.default_merge_policy();
     Audience {
         expression: "false".to_owned(),
         merge_policy: default.map_or_else(|| audience.merge_policy.clone(), |policy| policy.name.clone()),

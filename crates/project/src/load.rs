@@ -12,7 +12,7 @@ use domain::schema::Class;
 use pql::Schemas;
 
 use crate::folder::Files;
-use crate::forms::{Forms, Scope, audience, schema};
+use crate::forms::{Forms, Scope, audience, dataflow, schema};
 use crate::plugins::Plugins;
 use crate::problem::{Notes, Position, Problem, Problems};
 
@@ -81,6 +81,7 @@ fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut V
     scope.catalogue.dataflows = forms
         .dataflows
         .compile(problems, |name, form, notes| form.compile(name, union.as_ref(), &scope, notes));
+    dataflow::check_sole(&scope, problems);
     scope.catalogue.offers =
         forms.offers.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
     scope.catalogue.datastreams = forms

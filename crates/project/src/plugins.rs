@@ -7,15 +7,21 @@ pub trait Plugins {
     /// Their names.
     fn names(&self) -> Vec<&str>;
 
-    /// Everything that is wrong with the settings for a plugin and with the targets that are mapped to; nothing, if
-    /// they can work. The name is one of [`names`](Plugins::names).
+    /// Everything that is wrong with the settings for a plugin and with the targets that a dataflow maps to, all of
+    /// them; nothing, if they can work. Without targets it is the settings alone that are looked at. The name is one
+    /// of [`names`](Plugins::names).
     fn faults(&self, plugin: &str, config: &Value, targets: &[&str]) -> Vec<Fault>;
+
+    /// What of the vendor takes one dataflow alone, in words for people; none if there may be many.
+    fn sole(&self, _plugin: &str, _config: &Value) -> Option<String> {
+        None
+    }
 }
 
 /// One thing that is wrong with a plugin's settings or targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Which setting: `a.b[0]`; none if it is all of them.
+    /// Which setting, as in `a.b[0]`, or which target; none if it is all of them.
     pub field: Option<String>,
     /// What was found and what was expected.
     pub message: String,

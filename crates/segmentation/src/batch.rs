@@ -2,30 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use domain::audience::{Audience, DefinitionHash, Evaluation};
+use domain::audience::Evaluation;
 use domain::catalogue::Catalogue;
 use domain::membership::Finding;
 use domain::merge::MergePolicy;
 use domain::name::{AudienceName, MergePolicyName};
-use domain::profile::{Merged, Profile};
+use domain::profile::Profile;
 use jiff::Timestamp;
-use pql::{Context, Predicate, Schemas};
 
-use crate::compiled::{NoPredicate, Unions, check, in_order};
+use crate::compiled::{Compiled, NoPredicate, Unions, Views, check, find, in_order, merge_policy};
 
 /// The audiences of a catalogue that are evaluated on schedule, each after those that it refers to.
 #[derive(Debug)]
 pub struct Audiences<'a> {
     catalogue: &'a Catalogue,
-    compiled: Vec<Compiled<'a>>,
-}
-
-#[derive(Debug)]
-struct Compiled<'a> {
-    name: &'a AudienceName,
-    merge_policy: &'a MergePolicy,
-    definition: DefinitionHash,
-    predicate: Predicate,
+    compiled: Vec<Compiled>,
+    /// The merge policies that they name.
+    merge_policies: BTreeMap<&'a MergePolicyName, &'a MergePolicy>,
 }
 
 impl<'a> Audiences<'a> {
@@ -35,12 +28,14 @@ impl<'a> Audiences<'a> {
     /// The first audience that is no expression over the catalogue's fields, or that refers to itself.
     pub fn compile(catalogue: &'a Catalogue) -> Result<Audiences<'a>, NoPredicate> {
         let unions = Unions::of(catalogue);
-        let compiled = in_order(catalogue)?
-            .into_iter()
-            .filter(|audience| audience.evaluation == Evaluation::Batch)
-            .map(|audience| Compiled::new(audience, catalogue, &unions.schemas()))
-            .collect::<Result<_, _>>()?;
-        Ok(Audiences { catalogue, compiled })
+        let mut audiences = Audiences { catalogue, compiled: Vec::new(), merge_policies: BTreeMap::new() };
+        let ordered = in_order(catalogue)?.into_iter();
+        for audience in ordered.filter(|audience| audience.evaluation == Evaluation::Batch) {
+            let policy = merge_policy(audience, catalogue)?;
+            audiences.merge_policies.insert(&policy.name, policy);
+            audiences.compiled.push(Compiled::new(audience, check(audience, &unions.schemas())?));
+        }
+        Ok(audiences)
     }
 
     /// What each audience finds of a profile. `started` is the instant of evaluation, one for a whole run; what of the
@@ -54,28 +49,17 @@ impl<'a> Audiences<'a> {
         started: Timestamp,
         now: Timestamp,
     ) -> BTreeMap<AudienceName, Finding> {
-        let mut views: BTreeMap<&MergePolicyName, Merged> = BTreeMap::new();
-        let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
-        let is_somebody = !profile.fragments.is_empty();
-        for audience in &self.compiled {
-            let policy = audience.merge_policy;
-            let view =
-                views.entry(&policy.name).or_insert_with(|| profile.merged(self.catalogue, policy, now));
-            let is_member = |id: &str| {
-                findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
-                    || self.is_in_at_edge(profile, id)
-            };
-            let context =
-                Context { attributes: &view.attributes, events: &[], audiences: &is_member, now: started };
-            let member = is_somebody && audience.predicate.evaluate(&context);
-            let finding = Finding { member, definition: audience.definition.clone() };
-            findings.insert(audience.name.clone(), finding);
+        let merged = |policy| profile.merged(self.catalogue, policy, now).attributes;
+        let views = self.merge_policies.iter().map(|(name, policy)| (*name, merged(policy)));
+        let views = Views(views.collect());
+        let is_in_at_edge = |id: &str| self.is_in_at_edge(profile, id);
+        let mut findings = find(&self.compiled, &views, &[], is_in_at_edge, started);
+        if profile.fragments.is_empty() {
+            findings.values_mut().for_each(|finding| finding.member = false);
         }
         findings
     }
-}
 
-impl Audiences<'_> {
     /// Whether a profile's visitors are in an edge audience, as it is defined now.
     fn is_in_at_edge(&self, profile: &Profile, audience: &str) -> bool {
         let audience =
@@ -84,27 +68,10 @@ impl Audiences<'_> {
     }
 }
 
-impl<'a> Compiled<'a> {
-    fn new(
-        audience: &'a Audience,
-        catalogue: &'a Catalogue,
-        schemas: &Schemas<'_>,
-    ) -> Result<Compiled<'a>, NoPredicate> {
-        let policy = &audience.merge_policy;
-        let merge_policy = catalogue.merge_policies.get(policy);
-        Ok(Compiled {
-            name: &audience.name,
-            merge_policy: merge_policy
-                .ok_or_else(|| NoPredicate::of(audience, format!("there is no merge policy `{policy}`")))?,
-            definition: audience.definition.clone(),
-            predicate: check(audience, schemas)?.compile(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::audience::{Audience, DefinitionHash};
     use domain::catalogue::FORMAT;
     use domain::dataset::{Dataset, FileSource, Format, OnUnmatched, Source, WriteMode};
     use domain::fragment::{OrderToken, Record, WriteRules, decide};

@@ -1,12 +1,19 @@
-//! What compiling audiences for a profile and for a visitor have in common.
+//! What audiences of a profile and of a visitor have in common: how they are compiled, and held against somebody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::audience::Audience;
+use domain::audience::{Audience, DefinitionHash};
 use domain::catalogue::Catalogue;
-use domain::name::AudienceName;
+use domain::membership::Finding;
+use domain::merge::MergePolicy;
+use domain::name::{AudienceName, MergePolicyName};
 use domain::schema::{Class, Fields, union};
-use pql::{Checked, Schemas};
+use domain::value::Object;
+use jiff::Timestamp;
+use pql::{Checked, Context, Event, Predicate, Schemas};
+
+/// What is known of somebody of whom nobody said anything.
+static NO_ATTRIBUTES: Object = Object::new();
 
 /// An audience that cannot be evaluated. No catalogue should have one: it is checked before it is applied.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +57,67 @@ pub(crate) fn check(audience: &Audience, schemas: &Schemas<'_>) -> Result<Checke
 
 fn first(errors: &[pql::Error]) -> String {
     errors.first().map(|error| error.message.clone()).unwrap_or_default()
+}
+
+/// The merge policy of an audience.
+pub(crate) fn merge_policy<'a>(
+    audience: &Audience,
+    catalogue: &'a Catalogue,
+) -> Result<&'a MergePolicy, NoPredicate> {
+    let name = &audience.merge_policy;
+    let policy = catalogue.merge_policies.get(name);
+    policy.ok_or_else(|| NoPredicate::of(audience, format!("there is no merge policy `{name}`")))
+}
+
+/// An audience, compiled.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    name: AudienceName,
+    merge_policy: MergePolicyName,
+    definition: DefinitionHash,
+    pub(crate) predicate: Predicate,
+}
+
+impl Compiled {
+    pub(crate) fn new(audience: &Audience, checked: Checked) -> Compiled {
+        Compiled {
+            name: audience.name.clone(),
+            merge_policy: audience.merge_policy.clone(),
+            definition: audience.definition.clone(),
+            predicate: checked.compile(),
+        }
+    }
+}
+
+/// Somebody's attributes, as each merge policy has them.
+#[derive(Debug)]
+pub(crate) struct Views<'a>(pub(crate) BTreeMap<&'a MergePolicyName, Object>);
+
+impl Views<'_> {
+    /// The attributes that an audience sees.
+    pub(crate) fn of(&self, audience: &Compiled) -> &Object {
+        self.0.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES)
+    }
+}
+
+/// What audiences, each after those that it refers to, find of somebody. Of other audiences `is_member` knows.
+pub(crate) fn find(
+    audiences: &[Compiled],
+    views: &Views<'_>,
+    events: &[Event<'_>],
+    is_member: impl Fn(&str) -> bool,
+    now: Timestamp,
+) -> BTreeMap<AudienceName, Finding> {
+    let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
+    for audience in audiences {
+        let is_member = |id: &str| {
+            findings.iter().any(|(name, finding)| name.as_str() == id && finding.member) || is_member(id)
+        };
+        let context = Context { attributes: views.of(audience), events, audiences: &is_member, now };
+        let member = audience.predicate.evaluate(&context);
+        findings.insert(audience.name.clone(), Finding { member, definition: audience.definition.clone() });
+    }
+    findings
 }
 
 /// Every audience after those that it refers to.

@@ -16,12 +16,9 @@ use domain::schema::{self, Field, FieldType};
 use domain::value::{self, FieldPath, Object, Value};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use pql::{Context, Event, Predicate};
+use pql::{Context, Event};
 
-use crate::compiled::{NoPredicate, Unions, check, in_order};
-
-/// What a merge policy makes of signals where there are none.
-static NO_ATTRIBUTES: Object = Object::new();
+use crate::compiled::{Compiled, NoPredicate, Unions, Views, check, find, in_order, merge_policy};
 
 /// The longest text that is remembered of an event, in characters.
 const LONGEST_TEXT: usize = 1024;
@@ -33,6 +30,8 @@ pub struct EdgeAudiences {
     compiled: Vec<Compiled>,
     /// What each of the merge policies that they name makes of signals.
     merges: BTreeMap<MergePolicyName, AttributeMerge>,
+    /// What the project's default merge policy does, for those who are told attributes.
+    default: Option<AttributeMerge>,
     /// The fields of events that any of them reads.
     event_reads: BTreeMap<FieldPath, Field>,
     /// The definitions in force of the audiences that the schedule evaluates.
@@ -43,16 +42,13 @@ pub struct EdgeAudiences {
     datasets: BTreeMap<DatasetName, Dataset>,
 }
 
-#[derive(Debug, Clone)]
-struct Compiled {
-    name: AudienceName,
-    merge_policy: MergePolicyName,
-    definition: DefinitionHash,
-    predicate: Predicate,
+/// A visitor as a datastream's audiences see it at an instant, with what partners' scripts said merged once.
+#[derive(Debug)]
+pub struct View<'a> {
+    audiences: &'a EdgeAudiences,
+    attributes: Views<'a>,
+    now: Timestamp,
 }
-
-/// A visitor's attributes as each merge policy has them.
-type Views<'a> = BTreeMap<&'a MergePolicyName, Object>;
 
 impl EdgeAudiences {
     /// Compiles those of a datastream's audiences that are evaluated at the edge, for a day: a contract that has ended
@@ -73,6 +69,7 @@ impl EdgeAudiences {
             sequence,
             compiled: Vec::with_capacity(datastream.audiences.len()),
             merges: BTreeMap::new(),
+            default: catalogue.default_merge_policy().map(|policy| policy.attributes.clone()),
             event_reads: BTreeMap::new(),
             definitions: definitions(catalogue),
             elsewhere: elsewhere(catalogue, datastream),
@@ -85,63 +82,24 @@ impl EdgeAudiences {
         let events = schemas.events;
         for audience in in_order(catalogue)?.into_iter().filter(|audience| is_wanted(audience)) {
             let checked = check(audience, &schemas)?;
-            let policy = &audience.merge_policy;
-            let merge_policy = catalogue
-                .merge_policies
-                .get(policy)
-                .ok_or_else(|| NoPredicate::of(audience, format!("there is no merge policy `{policy}`")))?;
-            audiences.merges.insert(policy.clone(), merge_policy.attributes.clone());
+            let policy = merge_policy(audience, catalogue)?;
+            audiences.merges.insert(policy.name.clone(), policy.attributes.clone());
             let field = |path: &FieldPath| Some((path.clone(), schema::field(events, path)?.clone()));
             audiences.event_reads.extend(checked.event_reads().iter().filter_map(field));
-            audiences.compiled.push(Compiled {
-                name: audience.name.clone(),
-                merge_policy: policy.clone(),
-                definition: audience.definition.clone(),
-                predicate: checked.compile(),
-            });
+            audiences.compiled.push(Compiled::new(audience, checked));
         }
         Ok(audiences)
     }
 
-    /// What of an event these audiences look back at; nothing, where none of them asks for such an event. Only this is
-    /// remembered, and of it what fits the schema: a page may send anything.
-    pub fn worth_remembering(
-        &self,
-        fields: &Object,
-        at: Timestamp,
-        stored: &StoredVisitor,
-    ) -> Option<Object> {
-        let views = self.views(&stored.visitor, at);
-        let event = Event { at, fields };
-        let nobody = |_: &str| false;
-        let is_wanted = |audience: &Compiled| {
-            let attributes = views.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES);
-            let context = Context { attributes, events: &[], audiences: &nobody, now: at };
-            audience.predicate.wants(&context, &event)
-        };
-        if !self.compiled.iter().any(is_wanted) {
-            return None;
-        }
-        let mut kept = Object::new();
-        for (path, field) in &self.event_reads {
-            let found = value::at(fields, path).filter(|found| field.check(found).is_ok());
-            if let Some(found) = found.and_then(|found| described(&field.kind, found)) {
-                value::insert(&mut kept, path, found);
-            }
-        }
-        Some(kept)
+    /// A visitor as these audiences see it now.
+    pub fn view(&self, visitor: &Visitor, now: Timestamp) -> View<'_> {
+        let attributes = self.merges.iter().map(|(name, merge)| (name, self.merged(visitor, merge, now)));
+        View { audiences: self, attributes: Views(attributes.collect()), now }
     }
 
     /// The visitor's memberships after an evaluation, or nothing where none has changed. Events up to `now` count.
     pub fn evaluate(&self, stored: &StoredVisitor, now: Timestamp) -> Option<Memberships> {
-        let known = &stored.visitor.memberships;
-        let mut findings = self.find(stored, now);
-        for (name, membership) in known.audiences.iter().filter(|(name, _)| self.elsewhere.contains(*name)) {
-            let finding =
-                Finding { member: known.is_realized(name), definition: membership.definition.clone() };
-            findings.insert(name.clone(), finding);
-        }
-        known.after(&findings, self.sequence, now)
+        self.view(&stored.visitor, now).evaluate(stored)
     }
 
     /// Whether the profile that a visitor is linked to is in an audience, as it is defined now.
@@ -151,58 +109,69 @@ impl EdgeAudiences {
         definition.is_some_and(|(name, definition)| stored.is_in_by_profile(name, definition))
     }
 
-    /// What partners' scripts said of a visitor, as far as it may be used.
+    /// What partners' scripts said of a visitor, as the project's default merge policy has it, and as far as it may be
+    /// used.
     pub fn attributes(&self, visitor: &Visitor, now: Timestamp) -> Object {
-        visitor.attributes(|dataset, signal| self.may_be_used(dataset, signal, now))
+        self.default.as_ref().map(|merge| self.merged(visitor, merge, now)).unwrap_or_default()
     }
 
     fn may_be_used(&self, dataset: &DatasetName, signal: &Signal, now: Timestamp) -> bool {
         self.datasets.get(dataset).is_some_and(|dataset| is_kept(dataset, day_number(signal.at), now))
     }
 
-    fn views(&self, visitor: &Visitor, now: Timestamp) -> Views<'_> {
-        self.merges.iter().map(|(name, merge)| (name, self.merged(visitor, merge, now))).collect()
-    }
-
     /// What partners' scripts said of a visitor, merged: an audience sees no dataset that its policy does not merge,
     /// since governance has not judged it on that.
     fn merged(&self, visitor: &Visitor, merge: &AttributeMerge, now: Timestamp) -> Object {
-        let order = match merge {
-            AttributeMerge::TimestampOrdered => return self.attributes(visitor, now),
-            AttributeMerge::DatasetPrecedence(order) => order,
+        visitor.merged(merge, |dataset, signal| self.may_be_used(dataset, signal, now))
+    }
+}
+
+impl View<'_> {
+    /// What of an event the audiences look back at; nothing, where none of them asks for such an event. Only this is
+    /// remembered, and of it what fits the schema: a page may send anything.
+    pub fn worth_remembering(&self, fields: &Object, at: Timestamp) -> Option<Object> {
+        let event = Event { at, fields };
+        let nobody = |_: &str| false;
+        let is_wanted = |audience: &Compiled| {
+            let attributes = self.attributes.of(audience);
+            let context = Context { attributes, events: &[], audiences: &nobody, now: at };
+            audience.predicate.wants(&context, &event)
         };
-        let mut attributes = Object::new();
-        // What is put in last stands.
-        for dataset in order.iter().rev() {
-            let said =
-                visitor.attributes(|each, signal| each == dataset && self.may_be_used(each, signal, now));
-            for (path, value) in value::leaves(&said) {
-                value::insert(&mut attributes, &path, value.clone());
+        if !self.audiences.compiled.iter().any(is_wanted) {
+            return None;
+        }
+        let mut kept = Object::new();
+        for (path, field) in &self.audiences.event_reads {
+            let found = value::at(fields, path).filter(|found| field.check(found).is_ok());
+            if let Some(found) = found.and_then(|found| described(&field.kind, found)) {
+                value::insert(&mut kept, path, found);
             }
         }
-        attributes
+        Some(kept)
     }
 
-    fn find(&self, stored: &StoredVisitor, now: Timestamp) -> BTreeMap<AudienceName, Finding> {
-        let visitor = &stored.visitor;
-        let views = self.views(visitor, now);
-        let events: Vec<Event<'_>> =
-            visitor.events.iter().map(|event| Event { at: event.at, fields: &event.fields }).collect();
-        // What happens at this very instant lies before the instant of evaluation.
-        let after = now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(now);
-        let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
-        for audience in &self.compiled {
-            let is_member = |id: &str| {
-                findings.iter().any(|(name, finding)| name.as_str() == id && finding.member)
-                    || self.is_in_by_profile(stored, id)
-            };
-            let attributes = views.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES);
-            let context = Context { attributes, events: &events, audiences: &is_member, now: after };
-            let member = audience.predicate.evaluate(&context);
-            findings
-                .insert(audience.name.clone(), Finding { member, definition: audience.definition.clone() });
+    /// The visitor's memberships after an evaluation, or nothing where none has changed. What was remembered since the
+    /// view was made counts.
+    pub fn evaluate(&self, stored: &StoredVisitor) -> Option<Memberships> {
+        let known = &stored.visitor.memberships;
+        let mut findings = self.find(stored);
+        let elsewhere = known.audiences.iter().filter(|(name, _)| self.audiences.elsewhere.contains(*name));
+        for (name, membership) in elsewhere {
+            let finding =
+                Finding { member: known.is_realized(name), definition: membership.definition.clone() };
+            findings.insert(name.clone(), finding);
         }
-        findings
+        known.after(&findings, self.audiences.sequence, self.now)
+    }
+
+    fn find(&self, stored: &StoredVisitor) -> BTreeMap<AudienceName, Finding> {
+        let events = stored.visitor.events.iter();
+        let events: Vec<Event<'_>> =
+            events.map(|event| Event { at: event.at, fields: &event.fields }).collect();
+        // What happens at this very instant lies before the instant of evaluation.
+        let after = self.now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(self.now);
+        let is_in_by_profile = |id: &str| self.audiences.is_in_by_profile(stored, id);
+        find(&self.audiences.compiled, &self.attributes, &events, is_in_by_profile, after)
     }
 }
 
@@ -287,7 +256,7 @@ mod tests {
 
     fn visitor(signals: &str, events: &[(&str, &str)]) -> StoredVisitor {
         let mut stored = StoredVisitor::default();
-        let signal = Signal { attributes: object(signals), at: NOW.parse().unwrap() };
+        let signal = Signal::new(object(signals), NOW.parse().unwrap());
         stored.visitor.signals.insert("northlight_onsite".parse().unwrap(), signal);
         stored.visitor.events = events
             .iter()
@@ -340,8 +309,8 @@ mod tests {
         let catalogue = catalogue();
         let audiences = audiences(&catalogue, "2026-11-22");
         let now = NOW.parse().unwrap();
-        let kept =
-            |fields: &str| audiences.worth_remembering(&object(fields), now, &StoredVisitor::default());
+        let view = audiences.view(&Visitor::default(), now);
+        let kept = |fields: &str| view.worth_remembering(&object(fields), now);
         assert_eq!(
             kept(r#"{"eventType": "web.webpagedetails.pageViews", "timestamp": "2026-11-22T12:00:00Z"}"#),
             None
@@ -377,7 +346,7 @@ mod tests {
         audiences.datasets.insert(second.clone(), audiences.datasets[&first].clone());
         let mut stored = visitor(r#"{"plan": "gold"}"#, &[]);
         let newer = "2026-11-22T13:00:00Z".parse().unwrap();
-        let signal = Signal { attributes: object(r#"{"plan": "basic", "age": 3}"#), at: newer };
+        let signal = Signal::new(object(r#"{"plan": "basic", "age": 3}"#), newer);
         stored.visitor.signals.insert(second.clone(), signal);
         let by_rank = |order: &[&DatasetName]| {
             AttributeMerge::DatasetPrecedence(order.iter().map(|name| (*name).clone()).collect())
@@ -390,6 +359,19 @@ mod tests {
         ] {
             let merged = audiences.merged(&stored.visitor, &merge, newer);
             assert_eq!(merged, object(expected), "{merge:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_told_as_the_default_merge_policy_has_them() {
+        let mut catalogue = catalogue();
+        let dataset: DatasetName = "northlight_onsite".parse().unwrap();
+        let mover = visitor(MOVER, &[]);
+        for (order, expected) in [(vec![], "{}"), (vec![dataset], MOVER)] {
+            let default = catalogue.merge_policies.values_mut().find(|policy| policy.default).unwrap();
+            default.attributes = AttributeMerge::DatasetPrecedence(order);
+            let audiences = audiences(&catalogue, "2026-11-22");
+            assert_eq!(audiences.attributes(&mover.visitor, NOW.parse().unwrap()), object(expected));
         }
     }
 
@@ -413,7 +395,8 @@ mod tests {
             audiences.event_reads.insert(looked_at.clone(), Field::of(serde_json::from_str(kind).unwrap()));
             let mut event = object(PURCHASE);
             event.insert("looked_at".to_owned(), serde_json::from_str(&sent).unwrap());
-            let kept = audiences.worth_remembering(&event, NOW.parse().unwrap(), &StoredVisitor::default());
+            let now = NOW.parse().unwrap();
+            let kept = audiences.view(&Visitor::default(), now).worth_remembering(&event, now);
             assert_eq!(kept.unwrap().contains_key("looked_at"), is_kept, "{kind} {:.20}", sent);
         }
         let fields = r#"{"object": {"name": {"type": "string"}}}"#;

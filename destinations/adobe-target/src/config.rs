@@ -97,6 +97,11 @@ impl Configure for Config {
         [ID].into_iter().chain(self.0.parameters.0.iter().map(Parameter::as_str)).collect()
     }
 
+    /// Of two files that name a visitor before a page is called, Target keeps the later one alone.
+    fn sole(&self) -> Option<String> {
+        Some(format!("client `{}` of Adobe Target", self.0.client_code.as_str().to_ascii_lowercase()))
+    }
+
     fn connect(
         self,
         secret: Option<Secret>,

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use destination::http::{Endpoint, Http, Method, RequestBuilder, TIMEOUT, Url, header, pause};
 use destination::{
     AudienceRef, AudienceSpec, Delivery, Descriptor, Destination, DestinationError, Encoded, ErrorKind,
-    Plugin, Rejection, Request, Source, async_trait,
+    Plugin, Progress, Record, Rejection, Request, Source, async_trait,
 };
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, EXAMPLE, SECRET_EXAMPLE, Settings};
 use crate::encode::{TARGETS, encode};
-use crate::parameter::Parameter;
+use crate::parameter::{ID, Parameter};
 use crate::request::batch_file;
-use crate::response::{Progress, accepted, completed, progress, stuck};
+use crate::response::{accepted, progress, status_url, stuck};
 
 /// What the plugin says of itself.
 pub static DESCRIPTOR: Descriptor = Descriptor {
@@ -76,15 +76,22 @@ impl AdobeTarget {
         let mut wait = FIRST_LOOK;
         while let Some(left) = until.checked_duration_since(Instant::now() + wait) {
             pause(wait).await;
-            let look = self.authorized(self.http.request(Method::GET, status_url.clone())).timeout(left);
             // A look that fails says nothing of the batch.
-            match self.http.send("look at batch", look).await.as_ref().map(progress) {
-                Ok(Progress::Complete { successful }) => return Ok(completed(rows, successful)),
+            match self.ask(status_url.clone(), left).await {
+                Ok(Progress::Done { refused }) => {
+                    return Ok(Delivery { unattributed: refused, ..Delivery::complete(rows) });
+                }
                 Ok(Progress::Stuck) => return Err(stuck(operation)),
                 Ok(Progress::Open) | Err(_) => wait *= 2,
             }
         }
-        Ok(Delivery::accepted(rows))
+        Ok(Delivery::accepted(rows, Some(status_url.into())))
+    }
+
+    async fn ask(&self, status_url: Url, within: Duration) -> Result<Progress, DestinationError> {
+        let look = self.authorized(self.http.request(Method::GET, status_url));
+        let look = look.query(&[("showDetails", "true")]).timeout(within);
+        Ok(progress(&self.http.send("look at batch", look).await?))
     }
 }
 
@@ -103,6 +110,16 @@ impl Destination for AdobeTarget {
 
     fn encode(&self, source: &Source) -> Result<Encoded, Rejection> {
         encode(&self.settings, source)
+    }
+
+    /// A row sets every parameter of the configuration, and those of its record. One of an earlier configuration that
+    /// it does not have would stay.
+    fn overwrites(&self, sent: &Record, wanted: &Record) -> bool {
+        let is_set = |name: &str| {
+            let parameters = &self.settings.parameters.0;
+            wanted.get(name).is_some() || parameters.iter().any(|parameter| parameter.as_str() == name)
+        };
+        sent.get(ID) == wanted.get(ID) && sent.iter().all(|(name, _)| is_set(name))
     }
 
     /// Target needs to be told nothing: the id is the parameter that tells members, and stays what it was at first.
@@ -150,7 +167,15 @@ impl Destination for AdobeTarget {
                 let until = last_look.min(Instant::now() + self.settings.confirm_seconds.into());
                 self.confirm(operation, status_url, rows, until).await
             }
-            None => Ok(Delivery::accepted(rows)),
+            None => Ok(Delivery::accepted(rows, None)),
+        }
+    }
+
+    async fn look(&self, receipt: &str) -> Result<Progress, DestinationError> {
+        match status_url(&self.base.join([]), receipt) {
+            Some(status_url) => self.ask(status_url, TIMEOUT).await,
+            // Files go elsewhere by now.
+            None => Ok(Progress::Stuck),
         }
     }
 }
@@ -173,6 +198,25 @@ mod tests {
     #[test]
     fn keeps_the_contract() {
         contract::check(&PLUGIN, &full());
+    }
+
+    #[test]
+    fn a_row_overwrites_an_earlier_one_of_the_same_id_and_of_parameters_that_it_sets() {
+        let target = contract::connect_example(&PLUGIN);
+        let record = |cells: &[(&'static str, &str)]| -> Record {
+            cells.iter().map(|(name, text)| (*name, (*text).to_owned())).collect()
+        };
+        let sent = record(&[(ID, "crm-17"), ("home_ownership", "owner")]);
+        for (wanted, overwrites) in [
+            (record(&[(ID, "crm-17"), ("home_ownership", "tenant")]), true),
+            (record(&[(ID, "crm-17")]), true),
+            (record(&[(ID, "crm-18"), ("home_ownership", "owner")]), false),
+        ] {
+            assert_eq!(target.overwrites(&sent, &wanted), overwrites, "{wanted:?}");
+        }
+        let earlier = record(&[(ID, "crm-17"), ("tier", "plus")]);
+        assert!(!target.overwrites(&earlier, &record(&[(ID, "crm-17")])), "`tier` would stay");
+        assert!(target.overwrites(&earlier, &record(&[(ID, "crm-17"), ("tier", "basic")])));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an answer of Target's means. Pure.
 
 use destination::http::{Reply, Url};
-use destination::{Delivery, DestinationError, ErrorKind};
+use destination::{DestinationError, ErrorKind, Progress};
 use quick_xml::de::from_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -82,9 +82,9 @@ fn refusal(operation: &'static str, message: &str) -> DestinationError {
     }
 }
 
-/// Where the status of a batch is, with details. What is told leads where Target says, but only to a place of
+/// Where the status of a batch is. What is told leads where Target says, but only to a place of
 /// Target's, and never without TLS unless files go there without it too: it is called with the account's token.
-fn status_url(base: &Url, told: &str) -> Option<Url> {
+pub(crate) fn status_url(base: &Url, told: &str) -> Option<Url> {
     let mut url = Url::parse(told.trim()).ok()?;
     let host = url.host_str()?;
     let is_ours = (host, url.port_or_known_default()) == (base.host_str()?, base.port_or_known_default());
@@ -101,7 +101,6 @@ fn status_url(base: &Url, told: &str) -> Option<Url> {
     if !url.username().is_empty() || url.password().is_some() {
         return None;
     }
-    url.query_pairs_mut().append_pair("showDetails", "true");
     Some(url)
 }
 
@@ -109,36 +108,24 @@ fn status_url(base: &Url, told: &str) -> Option<Url> {
 #[serde(rename_all = "camelCase")]
 struct BatchStatus {
     status: String,
+    batch_size: Option<usize>,
     successful_updates: Option<usize>,
 }
 
-/// How far Target is with a batch.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Done, with so many rows; not told where Target leaves the details out.
-    Complete { successful: Option<usize> },
-    /// Neither done nor going on.
-    Stuck,
-    /// Not done yet, or it does not say.
-    Open,
-}
-
-/// Reads the status of a batch. Whatever is no status tells nothing: the batch is accepted all the same.
+/// Reads the status of a batch. Target counts rows, and does not say which are missing. Whatever is no status tells
+/// nothing: the batch is accepted all the same.
 pub(crate) fn progress(reply: &Reply) -> Progress {
     let status = if reply.status.is_success() { xml::<BatchStatus>(reply) } else { None };
     match status {
-        Some(BatchStatus { status, successful_updates }) if status == "complete" => {
-            Progress::Complete { successful: successful_updates }
+        Some(BatchStatus { status, batch_size, successful_updates }) if status == "complete" => {
+            let counted = batch_size.zip(successful_updates);
+            Progress::Done {
+                refused: counted.map_or(0, |(rows, successful)| rows.saturating_sub(successful)),
+            }
         }
         Some(BatchStatus { status, .. }) if status == "stuck" => Progress::Stuck,
         _ => Progress::Open,
     }
-}
-
-/// The outcome of a batch that is complete. Target counts rows, and does not say which are missing.
-pub(crate) fn completed(rows: usize, successful: Option<usize>) -> Delivery {
-    let unattributed = successful.map_or(0, |successful| rows.saturating_sub(successful));
-    Delivery { unattributed, ..Delivery::complete(rows) }
 }
 
 /// A batch that got stuck.
@@ -180,14 +167,14 @@ mod tests {
         let url = read(200, body).unwrap().status_url.unwrap();
         assert_eq!(
             url.as_str(),
-            "https://mboxedge45.tt.omtrdc.net/m2/demo/profile/batchStatus?batchId=demo-1701473848678-13029383&showDetails=true"
+            "https://mboxedge45.tt.omtrdc.net/m2/demo/profile/batchStatus?batchId=demo-1701473848678-13029383"
         );
     }
 
     #[test]
     fn a_token_follows_to_target_only() {
         let url = |told: &str| status_url(&base(), told).map(|url| url.to_string());
-        let at_home = "https://northshop.tt.omtrdc.net/s?showDetails=true";
+        let at_home = "https://northshop.tt.omtrdc.net/s";
         assert_eq!(url("https://northshop.tt.omtrdc.net/s").as_deref(), Some(at_home));
         assert_eq!(url("http://northshop.tt.omtrdc.net/s").as_deref(), Some(at_home));
         for told in [
@@ -255,8 +242,8 @@ mod tests {
         let bare =
             |status: &str| format!("<response><batchId>demo-1</batchId><status>{status}</status></response>");
         for (status, body, expected) in [
-            (200, details.to_owned(), Progress::Complete { successful: Some(2) }),
-            (200, bare("complete"), Progress::Complete { successful: None }),
+            (200, details.to_owned(), Progress::Done { refused: 1 }),
+            (200, bare("complete"), Progress::Done { refused: 0 }),
             (200, bare("stuck"), Progress::Stuck),
             (200, bare("incomplete"), Progress::Open),
             (200, bare("done?"), Progress::Open),
@@ -265,7 +252,5 @@ mod tests {
         ] {
             assert_eq!(progress(&reply(status, &body)), expected, "{body}");
         }
-        assert_eq!(completed(3, Some(2)).unattributed, 1);
-        assert_eq!(completed(3, None).unattributed, 0);
     }
 }

@@ -106,7 +106,9 @@ const FELL_OVER: &str = "Meta failed, and may have done it before";
 
 /// Meta's codes, as far as they say more than the status does.
 fn meaning(code: i64, subcode: Option<i64>) -> Option<(ErrorKind, &'static str)> {
-    use ErrorKind::{Authentication, ConfigInvalid, NotFound, Permission, Rejected, Throttled, Unavailable};
+    use ErrorKind::{
+        Authentication, ConfigInvalid, NotFound, Permission, RecordsRefused, Rejected, Throttled, Unavailable,
+    };
     Some(match (code, subcode) {
         (4 | 17 | 32 | 341 | 613 | 80000..=80014, _) => {
             (Throttled, "too many calls for this ad account or app")
@@ -119,6 +121,9 @@ fn meaning(code: i64, subcode: Option<i64>) -> Option<(ErrorKind, &'static str)>
             Rejected,
             "uploads to the audience are blocked: Meta flagged its name or description; rename it there and ask for a review",
         ),
+        (100, Some(1_713_098)) => (Rejected, "Meta refuses the request"),
+        // An invalid parameter, which a cell is as well.
+        (100, _) => (RecordsRefused, "Meta refuses what the request carries"),
         (102 | 104 | 190, _) => {
             (Authentication, "the token is not valid any more: put a new one in the secret store")
         }
@@ -282,7 +287,9 @@ mod tests {
             (400, 368, None, ErrorKind::Permission, RetryClass::Stop),
             (400, 100, Some(33), ErrorKind::NotFound, RetryClass::Stop),
             (400, 100, Some(1_713_230), ErrorKind::Rejected, RetryClass::Stop),
-            (400, 100, None, ErrorKind::Rejected, RetryClass::Stop),
+            (400, 100, Some(1_713_098), ErrorKind::Rejected, RetryClass::Stop),
+            (400, 100, None, ErrorKind::RecordsRefused, RetryClass::Split),
+            (400, 100, Some(9999), ErrorKind::RecordsRefused, RetryClass::Split),
             (400, 2635, None, ErrorKind::ConfigInvalid, RetryClass::Stop),
             (400, 9999, None, ErrorKind::Rejected, RetryClass::Stop),
         ];

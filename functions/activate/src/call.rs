@@ -17,6 +17,7 @@ use ulid::Ulid;
 
 use crate::handler::{Activate, Failure};
 use crate::log::LogEntry;
+use crate::parts::{Part, deliver_in_parts};
 use crate::worker::{AT_ONCE, Flow};
 
 /// How long a dataflow rests after a failure that only a person can mend.
@@ -42,11 +43,11 @@ pub(crate) enum Call {
 }
 
 /// An attempt of a call.
-struct Attempt<'a> {
-    flow: &'a Flow<'a>,
-    operation: Operation,
-    id: String,
-    began: Timestamp,
+pub(crate) struct Attempt<'a> {
+    pub(crate) flow: &'a Flow<'a>,
+    pub(crate) operation: Operation,
+    pub(crate) id: String,
+    pub(crate) began: Timestamp,
 }
 
 impl Activate {
@@ -68,53 +69,101 @@ impl Activate {
         if due.is_empty() {
             return Ok(Call::GoOn);
         }
-        if Timestamp::now().saturating_add(SignedDuration::try_from(self.limits.call)?)? > deadline {
-            // The call could outlast its intent, and a successor would call beside it.
-            let late = DestinationError::new(ErrorKind::Unavailable, "call", "writing intents took too long");
+        if let Err(late) = self.check_time(deadline) {
             return self.settle_failed(&attempt, &due, &late, true).await;
         }
         let records: Vec<Record> = due.iter().map(|due| due.cells.clone().into_iter().collect()).collect();
-        let request = Request {
-            audience: &audience,
-            operation,
-            attempt: &attempt.id,
-            at: attempt.began,
-            records: &records,
-        };
-        if operation == Operation::Add
-            && self.store.ledger.pointer().await?.map(|pointer| pointer.sequence)
-                != Some(flow.in_force.sequence)
-        {
-            // What was allowed may not be any more: the next round sees.
-            let moved =
-                DestinationError::new(ErrorKind::Unavailable, "call", "another catalogue came into force")
-                    .with_retry_after(Some(Duration::ZERO));
+        if let Some(moved) = self.moved(flow, operation).await? {
             self.settle_failed(&attempt, &due, &moved, true).await?;
             return Ok(Call::GoOn);
         }
-        // A plugin's call may be several requests: together they take no longer than a call may.
-        let called = tokio::time::timeout(self.limits.call, flow.destination.deliver(&request)).await;
-        let called = called.unwrap_or_else(|_| {
-            Err(DestinationError::new(ErrorKind::FateUnknown, "call", "the call took too long"))
-        });
-        match called {
-            Ok(delivery) if delivery.outcomes.len() == due.len() => {
-                self.settle_delivered(&attempt, &due, &delivery.outcomes).await?;
-                self.log(&attempt, &due, Some(&delivery), None).await?;
-                Ok(Call::GoOn)
-            }
-            Ok(delivery) => Err(format!(
-                "plugin `{}` answered {} outcomes for {} records: their fate is unknown",
-                flow.destination.descriptor().name,
-                delivery.outcomes.len(),
-                due.len()
-            )
-            .into()),
-            Err(error) => {
-                self.log(&attempt, &due, None, Some(&error)).await?;
-                self.settle_failed(&attempt, &due, &error, true).await
+        let parts = deliver_in_parts(records.len(), async |number, part| {
+            let records = records.get(part).unwrap_or_default();
+            Box::pin(self.request(&attempt, &audience, deadline, number, records)).await
+        })
+        .await;
+        let mut next = Call::GoOn;
+        for Part { records, answer } in &parts {
+            let due = due.get(records.clone()).unwrap_or_default();
+            match answer {
+                Ok(delivery) => match &delivery.receipt {
+                    Some(receipt) => self.keep_receipt(&attempt, due, deadline, receipt).await?,
+                    None => self.settle_delivered(&attempt, due, &delivery.outcomes).await?,
+                },
+                Err(error) => {
+                    if self.settle_failed(&attempt, due, error, true).await? == Call::Stop {
+                        next = Call::Stop;
+                    }
+                }
             }
         }
+        self.log(&attempt, &due, &parts).await?;
+        Ok(next)
+    }
+
+    /// Makes one request of a call: the first for all its records, those that follow for some.
+    async fn request(
+        &self,
+        attempt: &Attempt<'_>,
+        audience: &AudienceRef,
+        deadline: Timestamp,
+        number: usize,
+        records: &[Record],
+    ) -> Result<destination::Delivery, DestinationError> {
+        let Attempt { flow, operation, .. } = *attempt;
+        let mut id = attempt.id.clone();
+        if number > 1 {
+            self.check_time(deadline)?;
+            let moved = self.moved(flow, operation).await;
+            let unread =
+                |error| failed(ErrorKind::Unavailable, "the catalogue in force cannot be read", error);
+            moved.map_err(unread)?.map_or(Ok(()), Err)?;
+            id = format!("{id}-{number}");
+        }
+        let request = Request { audience, operation, attempt: &id, at: attempt.began, records };
+        // A plugin's call may be several requests: together they take no longer than a call may.
+        let called = tokio::time::timeout(self.limits.call, flow.destination.deliver(&request)).await;
+        let delivery = called
+            .unwrap_or_else(|late| Err(failed(ErrorKind::FateUnknown, "the call took too long", late)))?;
+        if delivery.outcomes.len() == records.len() {
+            return Ok(delivery);
+        }
+        let message = format!(
+            "plugin `{}` answered {} outcomes for {} records",
+            flow.destination.descriptor().name,
+            delivery.outcomes.len(),
+            records.len()
+        );
+        Err(DestinationError::new(ErrorKind::FateUnknown, "call", message))
+    }
+
+    /// Refuses a request that could outlast its intent: a successor would call beside it.
+    fn check_time(&self, deadline: Timestamp) -> Result<(), DestinationError> {
+        let over = SignedDuration::try_from(self.limits.call)
+            .ok()
+            .and_then(|call| Timestamp::now().checked_add(call).ok());
+        if over.is_some_and(|over| over <= deadline) {
+            return Ok(());
+        }
+        Err(DestinationError::new(ErrorKind::Unavailable, "call", "too little time is left for a request"))
+    }
+
+    /// Whether what was allowed may not be any more: the next round sees.
+    async fn moved(
+        &self,
+        flow: &Flow<'_>,
+        operation: Operation,
+    ) -> Result<Option<DestinationError>, aws::Error> {
+        if operation == Operation::Remove {
+            return Ok(None);
+        }
+        let pointer = self.store.ledger.pointer().await?;
+        let is_in_force = pointer.is_some_and(|pointer| pointer.sequence == flow.in_force.sequence);
+        let moved = || {
+            DestinationError::new(ErrorKind::Unavailable, "call", "another catalogue came into force")
+                .with_retry_after(Some(Duration::ZERO))
+        };
+        Ok((!is_in_force).then(moved))
     }
 
     async fn ensure_audience(&self, flow: &Flow<'_>) -> Result<AudienceRef, Ensure> {
@@ -152,6 +201,7 @@ impl Activate {
                     cells: due.cells.clone(),
                     source: due.source.clone(),
                     deadline,
+                    receipt: None,
                 };
                 let (name, read) = (&attempt.flow.dataflow.name, due.delivery.intent.as_ref());
                 let written = self.store.profiles.intend(&due.profile, name, read, &intent).await?;
@@ -163,7 +213,7 @@ impl Activate {
         Ok(intended.into_iter().flatten().collect())
     }
 
-    async fn settle_delivered(
+    pub(crate) async fn settle_delivered(
         &self,
         attempt: &Attempt<'_>,
         due: &[Due],
@@ -245,7 +295,7 @@ impl Activate {
             }
             RetryClass::Unknown => None,
             RetryClass::Retry { after } => after.and_then(|after| SignedDuration::try_from(after).ok()),
-            RetryClass::Stop => Some(STOPPED_FOR),
+            RetryClass::Stop | RetryClass::Split => Some(STOPPED_FOR),
         };
         stream::iter(due)
             .map(|due| async move {
@@ -273,15 +323,19 @@ impl Activate {
         Ok(Call::Stop)
     }
 
-    async fn log(
+    pub(crate) async fn log(
         &self,
         attempt: &Attempt<'_>,
         due: &[Due],
-        delivery: Option<&destination::Delivery>,
-        error: Option<&DestinationError>,
+        parts: &[Part],
     ) -> Result<(), Failure> {
         let flow = attempt.flow;
-        let outcomes = delivery.map(|delivery| delivery.outcomes.as_slice()).unwrap_or_default();
+        let deliveries = || parts.iter().filter_map(|part| part.answer.as_ref().ok());
+        let rejected = |delivery: &destination::Delivery| {
+            delivery.outcomes.iter().filter(|outcome| **outcome != RecordOutcome::Delivered).count()
+        };
+        let failed = parts.iter().filter(|part| part.answer.is_err());
+        let error = parts.iter().find_map(|part| part.answer.as_ref().err());
         let entry = LogEntry {
             attempt: attempt.id.clone(),
             at: attempt.began,
@@ -292,15 +346,32 @@ impl Activate {
             sequence: flow.in_force.sequence,
             catalogue: flow.in_force.hash.clone(),
             profiles: due.iter().map(|due| due.profile.clone()).collect(),
-            rejected: outcomes.iter().filter(|outcome| **outcome != RecordOutcome::Delivered).count(),
-            unattributed: delivery.map_or(0, |delivery| delivery.unattributed),
-            unconfirmed: delivery.map_or(0, |delivery| delivery.unconfirmed),
+            rejected: deliveries().map(rejected).sum(),
+            unattributed: deliveries().map(|delivery| delivery.unattributed).sum(),
+            unconfirmed: deliveries().map(|delivery| delivery.unconfirmed).sum(),
+            failed: failed.map(|part| part.records.len()).sum(),
             error: error.map(ToString::to_string),
         };
+        if entry.unattributed > 0 {
+            warn!(
+                dataflow = %entry.dataflow,
+                attempt = entry.attempt,
+                unattributed = entry.unattributed,
+                "A vendor refused records without saying which."
+            );
+        }
         let bucket = &self.store.deployment.data;
         let content = serde_json::to_vec(&entry)?;
         Ok(self.store.objects.write(bucket, &entry.key(), content, "application/json").await?)
     }
+}
+
+fn failed(
+    kind: ErrorKind,
+    message: &str,
+    cause: impl std::error::Error + Send + Sync + 'static,
+) -> DestinationError {
+    DestinationError::new(kind, "call", message).with_source(cause)
 }
 
 /// Whose fault it is that an audience could not be ensured.

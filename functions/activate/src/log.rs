@@ -36,7 +36,10 @@ pub struct LogEntry {
     /// How many it accepted without saying, in the time of the call, that it was done with them.
     #[serde(default)]
     pub unconfirmed: usize,
-    /// Why the call failed as a whole, where it did.
+    /// How many the call failed for.
+    #[serde(default)]
+    pub failed: usize,
+    /// Why it failed, where it did, for all records or for those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

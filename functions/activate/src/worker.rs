@@ -1,11 +1,13 @@
 //! The worker of a dataflow: drains its marks, round after round.
 
+use std::collections::BTreeMap;
+
 use aws::{InForce, Mark, Settlement};
-use destination::Destination;
+use destination::{Destination, Record};
 use domain::dataflow::Dataflow;
 use domain::delivery::{
-    Cells, Delivery, Hold, Operation, Outcome, OutcomeResult, Sent, SourceHash, Step, Target, Wanted,
-    may_send, next_step, wanted,
+    Cells, Delivery, Hold, Intent, Operation, Outcome, OutcomeResult, Sent, SourceHash, Step, Target, Vendor,
+    Wanted, may_send, next_step, wanted,
 };
 use domain::identity::ProfileId;
 use domain::name::DataflowName;
@@ -122,7 +124,7 @@ impl Activate {
             .await?;
         let mut progress = false;
         let (mut removals, mut additions) = (Vec::new(), Vec::new());
-        let mut settled = Vec::new();
+        let (mut accepted, mut settled) = (BTreeMap::new(), Vec::new());
         for planned in planned.into_iter().flatten() {
             progress |= planned.delivery.dirty;
             let Planned { profile, delivery, target, step } = planned;
@@ -132,13 +134,24 @@ impl Activate {
                     let due = Due { profile, delivery, cells, source, done };
                     if operation == Operation::Remove { removals.push(due) } else { additions.push(due) }
                 }
+                Step::Look(intent) => {
+                    let Intent { operation, cells, source, .. } = intent.clone();
+                    let done = is_done_by(operation, &cells, &target);
+                    let receipt = intent.receipt.clone();
+                    let (_, due) = accepted.entry(receipt).or_insert_with(|| (intent, Vec::new()));
+                    due.push(Due { profile, delivery, cells, source, done });
+                }
                 step => settled.push((profile, delivery, step)),
             }
         }
         self.settle_all(flow, settled, now).await?;
+        for (intent, due) in accepted.values() {
+            Box::pin(self.look(flow, intent, due)).await?;
+        }
         // What must go goes before what may come.
         for (operation, due) in [(Operation::Remove, removals), (Operation::Add, additions)] {
-            if !due.is_empty() && self.call(flow, operation, due).await? == Call::Stop {
+            // On the heap: with all that a call may come to, a round would take too much of a small stack.
+            if !due.is_empty() && Box::pin(self.call(flow, operation, due)).await? == Call::Stop {
                 return Ok(Round::Stopped);
             }
         }
@@ -159,8 +172,11 @@ impl Activate {
                 }
             }
         };
-        let idempotent = flow.destination.descriptor().idempotent;
-        let step = next_step(&delivery, &target, flow.allowed.is_ok(), idempotent, now);
+        let vendor = Vendor {
+            idempotent: flow.destination.descriptor().idempotent,
+            overwrites: overwrites(flow.destination, &delivery, &target),
+        };
+        let step = next_step(&delivery, &target, flow.allowed.is_ok(), vendor, now);
         Ok(Some(Planned { profile: profile.id, delivery, target, step }))
     }
 
@@ -208,7 +224,7 @@ impl Activate {
             }
             Step::SetAside(source, reason) => OutcomeResult::SetAside { source, reason },
             Step::Unknown(attempt) => OutcomeResult::Unknown { attempt },
-            Step::Done | Step::Call(..) => {
+            Step::Done | Step::Call(..) | Step::Look(_) => {
                 profiles.clean(profile, name, delivery.generation).await?;
                 return Ok(());
             }
@@ -239,6 +255,20 @@ impl Activate {
             self.store.ledger.keep_refusal(&record).await?;
         }
         Ok(())
+    }
+}
+
+/// Whether sending what is wanted leaves nothing of what stands, or may stand.
+fn overwrites(destination: &dyn Destination, delivery: &Delivery, target: &Target) -> bool {
+    let sent = delivery.sent.as_ref().map(|sent| &sent.cells);
+    let mut stands = delivery.intent.as_ref().map(|intent| &intent.cells).into_iter().chain(sent);
+    let record = |cells: &Cells| cells.clone().into_iter().collect::<Record>();
+    match target {
+        Target::Present(cells, _) => {
+            let wanted = record(cells);
+            stands.all(|stands| destination.overwrites(&record(stands), &wanted))
+        }
+        Target::Unusable(..) | Target::Absent | Target::Undecided => false,
     }
 }
 

@@ -23,14 +23,15 @@ use ulid::Ulid;
 use crate::cookie::{Cookie, Cookies, Kept, shared_domain};
 use crate::ecid::Origin;
 use crate::identity::Recognised;
-use crate::key::Key;
 use crate::line::Line;
 use crate::problem::{Kind, Problem};
 use crate::reply::{self, Handle, Reply};
 use crate::request::{Body, Event};
 use crate::route::{Action, Caller, Query, Route};
+use crate::secrets::{Secrets, Values, is_one_of};
 use crate::site::{Held, Site, Sites};
 use crate::target::{Decided, Target};
+use crate::token::{NoKey, Verifier};
 use crate::visit::{Arrival, Happening, Visit};
 
 /// How often a request is decided where somebody else writes the same visitor at the same time.
@@ -47,9 +48,11 @@ const PROXY_KEY: &str = "x-tributary-origin";
 pub struct Edge {
     store: Store,
     region: String,
-    proxy: Option<Key>,
+    /// The secret of which the proxy in front shows a value, where there is one.
+    proxy: Option<String>,
     target: Target,
     sites: Held,
+    secrets: Secrets,
     keyring: OnceCell<Keyring>,
 }
 
@@ -81,19 +84,22 @@ impl Edge {
             region: region.into().to_lowercase().replace(|each: char| !each.is_ascii_alphanumeric(), ""),
             proxy: None,
             target: Target::default(),
+            secrets: Secrets::default(),
             keyring: OnceCell::new(),
         }
     }
 
     /// The same function behind a proxy that shows a key, which is in a secret below `edge/`: nobody gets around it.
     pub fn behind(self, secret: &str) -> Edge {
-        Edge { proxy: Some(Key::of(secret)), ..self }
+        Edge { proxy: Some(secret.to_owned()), ..self }
     }
 
     /// Reads what the first request would wait for. What cannot be read now, requests try again.
     pub async fn warm(&self) {
-        let (keyring, sites) = tokio::join!(self.keyring(), self.sites.current(Timestamp::now()));
-        if let Some(problem) = keyring.err().or(sites.err().map(unavailable)) {
+        let now = Timestamp::now();
+        let (keyring, sites, proxy) =
+            tokio::join!(self.keyring(), self.sites.current(now), self.proxy_keys(now));
+        if let Some(problem) = keyring.err().or(sites.err().map(unavailable)).or(proxy.err()) {
             warn!(problem = problem.kind.code(), "The edge starts without what its requests need.");
         }
     }
@@ -118,13 +124,14 @@ impl Edge {
     }
 
     async fn serve(&self, request: &Request, line: &mut Line) -> Result<Response<Bytes>, Problem> {
-        self.let_through(request.headers()).await?;
+        let now = Timestamp::now();
+        self.let_through(request.headers(), now).await?;
         let route = Route::of(request.uri().path())?;
         line.route = Some(route);
         if request.method() != Method::POST {
             return Err(Problem::new(Kind::Method, "expected `POST`"));
         }
-        let call = Call { request, route, query: Query::of(request.uri())?, now: Timestamp::now() };
+        let call = Call { request, route, query: Query::of(request.uri())?, now };
         // Whether the catalogue is still in force is asked while the visitor is read.
         let held = self.sites.any(call.now).await.map_err(unavailable)?;
         let (opened, current) = tokio::join!(self.open(&held, &call), self.sites.current(call.now));
@@ -156,10 +163,10 @@ impl Edge {
     }
 
     /// Lets in what comes through the proxy, where there is one.
-    async fn let_through(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(key) = &self.proxy else { return Ok(()) };
+    async fn let_through(&self, headers: &HeaderMap, now: Timestamp) -> Result<(), Problem> {
+        let Some(keys) = self.proxy_keys(now).await? else { return Ok(()) };
         let shown = headers.get(PROXY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if key.is(shown, &self.store).await.map_err(unavailable)? {
+        if is_one_of(&keys, shown) {
             return Ok(());
         }
         Err(Problem::new(Kind::Bypass, "call the edge by the name that the Web SDK is configured with"))
@@ -178,8 +185,9 @@ impl Edge {
             }
             Caller::Server => {
                 let token = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-                let is_known = site.is_server_key(token.unwrap_or_default(), &self.store);
-                if is_known.await.map_err(unavailable)? {
+                if let (Some(secret), Some(token)) = (&site.datastream.server_key, token)
+                    && is_one_of(&self.secret(secret, call.now).await?, token)
+                {
                     return Ok(());
                 }
                 let detail =
@@ -253,7 +261,10 @@ impl Edge {
     ) -> Result<Happening, Problem> {
         let mut login = BTreeSet::new();
         if let (Some(token), Some(rule)) = (event.token(), &site.datastream.token) {
-            let verifier = site.verifier(rule, &self.store).await.map_err(unavailable)?;
+            let keys = self.secret(&rule.secret, call.now).await?;
+            let no_key =
+                |error: NoKey| unavailable(format!("could not use secret `{}`: {error}", rule.secret));
+            let verifier = Verifier::new(rule, &keys).map_err(no_key)?;
             match verifier.verify(token, call.now) {
                 Ok(claims) => {
                     let keyring = self.keyring().await?;
@@ -358,6 +369,19 @@ impl Edge {
             kept.push(Kept::new(Cookie::Consent, datastream, value.to_owned()));
         }
         kept
+    }
+
+    /// The keys of which the proxy in front has to show one, where there is a proxy.
+    async fn proxy_keys(&self, now: Timestamp) -> Result<Option<Values>, Problem> {
+        match &self.proxy {
+            Some(secret) => self.secret(secret, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The values of a secret of the edge that are accepted now.
+    async fn secret(&self, name: &str, now: Timestamp) -> Result<Values, Problem> {
+        self.secrets.values(name, now, self.store.secrets.edge(name)).await.map_err(unavailable)
     }
 
     /// The deployment's keyring, read when it is needed first.

@@ -121,7 +121,11 @@ impl Body {
             Action::Interact | Action::Collect if parsed.events.is_empty() => {
                 return Err(invalid("events", "at least one event"));
             }
-            Action::SetConsent => parsed.consent = Some(consent(root.member("consent")?)?),
+            Action::SetConsent => {
+                parsed.consent = Some(consent(root.member("consent")?)?);
+                // The SDK names the visitor of a consent at the top level, and hands an ECID over as elsewhere.
+                parsed.identities.extend(identity_map(Some(root))?);
+            }
             _ => {}
         }
         // A server may ask for decisions beside its one event instead of within it.
@@ -233,9 +237,9 @@ impl Event {
     }
 }
 
-/// The identities of an XDM object's `identityMap`.
-fn identity_map(xdm: Option<At<'_>>) -> Result<Vec<Claim>, Problem> {
-    let Some(map) = xdm.member("identityMap")? else { return Ok(Vec::new()) };
+/// The identities of an object's `identityMap`.
+fn identity_map(object: Option<At<'_>>) -> Result<Vec<Claim>, Problem> {
+    let Some(map) = object.member("identityMap")? else { return Ok(Vec::new()) };
     let mut claims = Vec::new();
     for (code, values) in map.object()? {
         let at = At { place: format!("{}.{code}", map.place), value: values };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws::{InForce, RefusalRecord, Store};
 use domain::catalogue::Catalogue;
-use domain::edge::datastream::{Datastream, TokenRule};
+use domain::edge::datastream::Datastream;
 use domain::edge::offer::Offer;
 use domain::governance::{check_disclosure, check_offer, may_tell};
 use domain::name::{AudienceName, DatastreamName, OfferName};
@@ -13,13 +13,8 @@ use domain::profile::day;
 use domain::value::FieldPath;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
 use segmentation::{EdgeAudiences, NoPredicate};
-use tokio::sync::OnceCell;
 use tracing::error;
-
-use crate::key::Key;
-use crate::token::Verifier;
 
 /// How far the edge may be behind the catalogue in force.
 const BEHIND_AT_MOST: SignedDuration = SignedDuration::from_secs(10);
@@ -39,8 +34,6 @@ pub struct Site {
     pub tellable_to_target: BTreeSet<AudienceName>,
     /// The fields of which a server may be told on that day.
     pub attributes: BTreeSet<FieldPath>,
-    verifier: OnceCell<Verifier>,
-    server_key: Option<Key>,
 }
 
 /// The sites of a catalogue, for a day.
@@ -89,15 +82,20 @@ impl Sites {
     /// What has come to be refused since the catalogue was applied: a contract has ended meanwhile, say.
     fn new_refusals(&self, at: Timestamp) -> Vec<RefusalRecord> {
         let catalogue = &self.in_force.catalogue;
-        let refusals = catalogue.offers.values().flat_map(|offer| {
+        let shown = catalogue.offers.values().flat_map(|offer| {
             let now = check_offer(catalogue, offer, self.today).into_iter();
             now.filter(|refusal| !offer.refusals.contains(refusal))
+        });
+        let told = catalogue.datastreams.values().flat_map(|datastream| {
+            let audiences = datastream.target.iter().flat_map(|target| &target.audiences);
+            let now = check_disclosure(catalogue, &datastream.name, audiences, self.today).into_iter();
+            now.filter(|refusal| !datastream.refusals.contains(refusal))
         });
         let record = |refusal| {
             let during = "decision".to_owned();
             RefusalRecord { sequence: self.in_force.sequence, at, during, refusal }
         };
-        refusals.map(record).collect()
+        shown.chain(told).map(record).collect()
     }
 }
 
@@ -123,33 +121,7 @@ impl Site {
             tellable_to_target: datastream.target.iter().flat_map(|rule| tellable(&rule.audiences)).collect(),
             attributes: datastream.attributes.iter().filter(may_tell).cloned().collect(),
             datastream: datastream.clone(),
-            verifier: OnceCell::new(),
-            server_key: datastream.server_key.as_ref().map(Key::of),
         })
-    }
-
-    /// The judge of tokens by the datastream's rule. Its key is read when the first token comes.
-    ///
-    /// # Errors
-    /// Where the key cannot be read, or is none.
-    pub(crate) async fn verifier(&self, rule: &TokenRule, store: &Store) -> Result<&Verifier, aws::Error> {
-        let read = || async {
-            let key = store.secrets.edge(&rule.secret).await?;
-            Verifier::new(rule, key.expose_secret())
-                .map_err(|error| aws::Error::of(&format!("use secret `{}`", rule.secret), error))
-        };
-        self.verifier.get_or_try_init(read).await
-    }
-
-    /// Whether a text is the key of the site's servers. Without a key there are none.
-    ///
-    /// # Errors
-    /// Where the key cannot be read.
-    pub(crate) async fn is_server_key(&self, text: &str, store: &Store) -> Result<bool, aws::Error> {
-        match &self.server_key {
-            Some(key) => key.is(text, store).await,
-            None => Ok(false),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use domain::namespace::NamespaceCode;
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 /// How far clocks may be apart, in seconds.
@@ -20,7 +21,7 @@ const SHORTEST_KEY: usize = 32;
 
 /// Judges the tokens of a datastream.
 pub struct Verifier {
-    key: DecodingKey,
+    keys: Vec<DecodingKey>,
     validation: Validation,
     identities: BTreeMap<String, NamespaceCode>,
 }
@@ -60,20 +61,19 @@ pub enum Refused {
 }
 
 impl Verifier {
-    /// Judges by a rule, with the key that its secret holds.
+    /// Judges by a rule, with the keys that its secret holds, the current one first.
     ///
     /// # Errors
-    /// Where the secret is no key for the rule's algorithm.
-    pub fn new(rule: &TokenRule, secret: &str) -> Result<Verifier, NoKey> {
-        let pem = secret.trim().as_bytes();
-        let refuse = |expected| NoKey { algorithm: rule.algorithm, expected };
-        let (algorithm, key) = match rule.algorithm {
-            TokenAlgorithm::HS256 if secret.len() < SHORTEST_KEY => {
-                return Err(refuse("at least 32 bytes"));
-            }
-            TokenAlgorithm::HS256 => (Algorithm::HS256, Ok(DecodingKey::from_secret(secret.as_bytes()))),
-            TokenAlgorithm::ES256 => (Algorithm::ES256, DecodingKey::from_ec_pem(pem)),
-            TokenAlgorithm::RS256 => (Algorithm::RS256, DecodingKey::from_rsa_pem(pem)),
+    /// Where the current one is no key for the rule's algorithm. A former one may have been for another, and is left out.
+    pub fn new(rule: &TokenRule, secret: &[SecretString]) -> Result<Verifier, NoKey> {
+        let key = |value: &SecretString| key(rule.algorithm, value.expose_secret());
+        let no_value = NoKey { algorithm: rule.algorithm, expected: "a value" };
+        let (current, former) = secret.split_first().ok_or(no_value)?;
+        let keys = std::iter::once(key(current)?).chain(former.iter().filter_map(|value| key(value).ok()));
+        let algorithm = match rule.algorithm {
+            TokenAlgorithm::HS256 => Algorithm::HS256,
+            TokenAlgorithm::ES256 => Algorithm::ES256,
+            TokenAlgorithm::RS256 => Algorithm::RS256,
         };
         let mut validation = Validation::new(algorithm);
         validation.set_issuer(&[&rule.issuer]);
@@ -81,11 +81,7 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         // Times are judged here, by the clock of the request.
         validation.validate_exp = false;
-        Ok(Verifier {
-            key: key.map_err(|_| refuse("a public key in PEM"))?,
-            validation,
-            identities: rule.identities.clone(),
-        })
+        Ok(Verifier { keys: keys.collect(), validation, identities: rule.identities.clone() })
     }
 
     /// The identities that a token proves.
@@ -93,8 +89,7 @@ impl Verifier {
     /// # Errors
     /// Why it proves none.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Vec<(NamespaceCode, String)>, Refused> {
-        let decoded = jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &self.validation);
-        let claims = decoded.map_err(|error| refusal(error.kind()))?.claims;
+        let claims = self.claims(token)?;
         if !is_valid_at(&claims, now.as_second()) {
             return Err(Refused::Expired);
         }
@@ -105,6 +100,32 @@ impl Verifier {
             .collect();
         if identities.is_empty() { Err(Refused::NoIdentity) } else { Ok(identities) }
     }
+
+    /// What a token says that is signed with one of the keys.
+    fn claims(&self, token: &str) -> Result<Map<String, Value>, Refused> {
+        let judge = |key| {
+            let decoded = jsonwebtoken::decode(token, key, &self.validation);
+            decoded.map(|decoded| decoded.claims).map_err(|error| refusal(error.kind()))
+        };
+        // Of a key that it is not signed with, nothing else is to be learned.
+        let mut judged = self.keys.iter().map(judge).filter(|each| *each != Err(Refused::Signature));
+        judged.next().unwrap_or(Err(Refused::Signature))
+    }
+}
+
+fn key(algorithm: TokenAlgorithm, secret: &str) -> Result<DecodingKey, NoKey> {
+    let refuse = |expected| NoKey { algorithm, expected };
+    let pem = secret.trim().as_bytes();
+    let key = match algorithm {
+        // Everybody may know a public key: as a shared one, it would let anybody sign.
+        TokenAlgorithm::HS256 if secret.len() < SHORTEST_KEY || pem.starts_with(b"-----BEGIN") => {
+            return Err(refuse("at least 32 bytes that are no key in PEM"));
+        }
+        TokenAlgorithm::HS256 => return Ok(DecodingKey::from_secret(secret.as_bytes())),
+        TokenAlgorithm::ES256 => DecodingKey::from_ec_pem(pem),
+        TokenAlgorithm::RS256 => DecodingKey::from_rsa_pem(pem),
+    };
+    key.map_err(|_| refuse("a public key in PEM"))
 }
 
 fn is_valid_at(claims: &Map<String, Value>, now: i64) -> bool {
@@ -175,9 +196,18 @@ mod tests {
         claims
     }
 
-    fn judged(token: &str) -> Result<Vec<(NamespaceCode, String)>, Refused> {
-        let verifier = Verifier::new(&rule(TokenAlgorithm::HS256), SECRET).unwrap();
+    fn verifier(algorithm: TokenAlgorithm, secret: &[&str]) -> Result<Verifier, NoKey> {
+        let values: Vec<_> = secret.iter().map(|value| SecretString::from(*value)).collect();
+        Verifier::new(&rule(algorithm), &values)
+    }
+
+    fn judged_by(secret: &[&str], token: &str) -> Result<Vec<(NamespaceCode, String)>, Refused> {
+        let verifier = verifier(TokenAlgorithm::HS256, secret).unwrap();
         verifier.verify(token, Timestamp::from_second(NOW).unwrap())
+    }
+
+    fn judged(token: &str) -> Result<Vec<(NamespaceCode, String)>, Refused> {
+        judged_by(&[SECRET], token)
     }
 
     fn signed(claims: &Value, algorithm: Algorithm, secret: &str) -> String {
@@ -228,21 +258,36 @@ mod tests {
         let public = format!("-----BEGIN PUBLIC KEY-----\n{public}\n-----END PUBLIC KEY-----\n");
         let token = encode(&Header::new(Algorithm::ES256), &claims(), &private).unwrap();
         let now = Timestamp::from_second(NOW).unwrap();
-        let verifier = Verifier::new(&rule(TokenAlgorithm::ES256), &public).unwrap();
+        // A former value may have been a key of another algorithm.
+        let verifier = verifier(TokenAlgorithm::ES256, &[&public, SECRET]).unwrap();
         assert!(verifier.verify(&token, now).is_ok());
         // Nobody may use the public key, which is no secret, as if it were a shared one.
         let forged = signed(&claims(), Algorithm::HS256, &public);
         assert_eq!(verifier.verify(&forged, now), Err(Refused::Form));
+        assert_eq!(judged_by(&[SECRET, &public], &forged), Err(Refused::Signature));
+    }
+
+    #[test]
+    fn while_a_key_is_rotated_tokens_of_the_former_one_count_too() {
+        let former = "the shared key of before, 32 bytes or more";
+        let token = |claims: &Value, key| signed(claims, Algorithm::HS256, key);
+        for key in [SECRET, former] {
+            assert!(judged_by(&[SECRET, former], &token(&claims(), key)).is_ok());
+            let elsewhere = token(&with(json!({"iss": "https://elsewhere.test"})), key);
+            assert_eq!(judged_by(&[SECRET, former], &elsewhere), Err(Refused::Issuer));
+        }
+        assert_eq!(judged_by(&[SECRET], &token(&claims(), former)), Err(Refused::Signature));
     }
 
     #[test]
     fn a_secret_that_is_no_key_is_refused_and_not_repeated() {
         for (algorithm, secret) in [
             (TokenAlgorithm::HS256, "short"),
+            (TokenAlgorithm::HS256, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"),
             (TokenAlgorithm::ES256, SECRET),
             (TokenAlgorithm::RS256, SECRET),
         ] {
-            let error = Verifier::new(&rule(algorithm), secret).unwrap_err().to_string();
+            let error = verifier(algorithm, &[secret]).unwrap_err().to_string();
             assert!(!error.contains(secret) && error.contains("expected"), "{error}");
         }
     }

@@ -111,14 +111,21 @@ impl Visit {
     fn collect(&mut self, arrival: &Arrival<'_>, stored: &StoredVisitor) {
         let now = arrival.now;
         self.after.visitor.consent = self.consent.clone();
-        if !stored.visitor.knows_request(arrival.request_id) {
-            for happening in arrival.events {
-                self.take(happening, arrival);
+        // What comes again was heard already.
+        let is_known = stored.visitor.knows_request(arrival.request_id);
+        let happenings = if is_known { &[][..] } else { arrival.events };
+        for happening in happenings {
+            self.take(happening, arrival);
+        }
+        let view = arrival.site.audiences.view(&self.after.visitor, now);
+        for Happening { fields, at, .. } in happenings {
+            if let Some(fields) = view.worth_remembering(fields, *at) {
+                self.after.visitor.remember(RecentEvent { at: *at, fields }, now);
             }
         }
         // A catalogue never goes back: what a newer one has decided stands until this instance has read it too.
         if stored.visitor.memberships.sequence <= arrival.sequence
-            && let Some(memberships) = arrival.site.audiences.evaluate(&self.after, now)
+            && let Some(memberships) = view.evaluate(&self.after)
         {
             self.after.visitor.memberships = memberships;
         }
@@ -136,6 +143,7 @@ impl Visit {
         }
     }
 
+    /// Takes what an event says of the visitor.
     fn take(&mut self, happening: &Happening, arrival: &Arrival<'_>) {
         let Happening { event, fields, at, login } = happening;
         let visitor = &mut self.after.visitor;
@@ -155,9 +163,6 @@ impl Visit {
             }
         }
         visitor.log_in(&arrival.site.datastream.name, login, *at);
-        if let Some(fields) = arrival.site.audiences.worth_remembering(fields, *at, &self.after) {
-            self.after.visitor.remember(RecentEvent { at: *at, fields }, arrival.now);
-        }
     }
 
     /// What the page is shown and told for its events.

@@ -43,6 +43,22 @@ fn page_view() -> Value {
 }
 
 #[test]
+fn a_consent_says_at_the_top_level_whose_it_is() {
+    let consent = json!([{"standard": "Adobe", "version": "1.0", "value": {"general": "out"}}]);
+    let body = json!({
+        "consent": consent,
+        "identityMap": {"FPID": [{"id": "device-1"}]},
+        "xdm": {"identityMap": {"ECID": [{"id": ECID}]}},
+    });
+    let claims = parse(body.to_string(), Action::SetConsent).unwrap().identities;
+    let claims: Vec<_> = claims.iter().map(|claim| (claim.namespace.as_str(), claim.id.as_str())).collect();
+    assert_eq!(claims, [("ECID", ECID), ("FPID", "device-1")]);
+    let broken = json!({"consent": consent, "identityMap": {"FPID": [{"id": 1}]}}).to_string();
+    let problem = parse(broken, Action::SetConsent).unwrap_err();
+    assert!(problem.detail.contains("`identityMap.FPID[0].id`"), "{problem}");
+}
+
+#[test]
 fn a_page_view_is_read_as_it_was_sent() {
     let body = interact(&page_view()).unwrap();
     let [event] = body.events.as_slice() else { panic!("one event") };

@@ -148,22 +148,30 @@ impl Pass<'_> {
         Ok(Some((profile, swept)))
     }
 
-    /// Has the visitors of a profile linked again whose audiences have changed in this run: offers and edge audiences
-    /// refer to them by what linking knows.
+    /// Has those visitors of a profile linked again whose copies are out of date: offers and edge audiences refer to the
+    /// profile's audiences by what linking knows, and batch audiences to what it left of visitors on the profile. What
+    /// stands on either side is compared, so that no lost message matters.
     async fn tell_visitors(&self, profile: &Profile) -> Result<(), Failure> {
-        let has_changed = |name| has_changed(profile, name, self.run.started);
-        if self.catalogue.datastreams.is_empty() || !profile.memberships.audiences.keys().any(has_changed) {
-            return Ok(());
+        let nodes = profile.graph.identities.iter().filter(|(_, node)| node.namespace.as_str() == ECID);
+        let known: BTreeSet<&IdentityKey> =
+            nodes.map(|(ecid, _)| ecid).chain(profile.edge_memberships.keys()).collect();
+        let mut work = Vec::new();
+        for ecid in known {
+            let stored = self.store.visitors.get(ecid).await?;
+            if is_out_of_date(profile, ecid, &stored) {
+                work.push(Work::Visitor { ecid: ecid.clone() });
+            }
         }
-        let nodes = profile.graph.identities.iter();
-        let visitors = nodes.filter(|(_, node)| node.namespace.as_str() == ECID);
-        let work: Vec<Work> = visitors.map(|(ecid, _)| Work::Visitor { ecid: ecid.clone() }).collect();
         Ok(self.store.queues.send(Queue::Chunks, &work).await?)
     }
 
-    /// Evaluates a visitor again: an event grows old, a contract ends, a definition changes, and no request says so.
+    /// Evaluates a visitor again: an event grows old, a contract ends, a definition changes, and no request says so. One
+    /// that was not linked as it is, since a message was lost, is linked now.
     async fn visitor(&self, ecid: IdentityKey, mut stored: StoredVisitor) -> Result<(), Failure> {
-        let Store { visitors, .. } = self.store;
+        let Store { visitors, queues, .. } = self.store;
+        if stored.link.seen != stored.version {
+            queues.send(Queue::Chunks, &[Work::Visitor { ecid: ecid.clone() }]).await?;
+        }
         for _ in 0..ATTEMPTS {
             // What a newer catalogue has decided stands.
             if stored.visitor.memberships.sequence > self.sequence {
@@ -220,6 +228,16 @@ impl Pass<'_> {
         }
         Ok(Some(profile))
     }
+}
+
+/// Whether what linking copied between a profile and one of its visitors differs from what it would copy.
+fn is_out_of_date(profile: &Profile, ecid: &IdentityKey, stored: &StoredVisitor) -> bool {
+    if stored.version == 0 {
+        // The visitor was forgotten, and is in no edge audience any more.
+        return profile.edge_memberships.contains_key(ecid);
+    }
+    stored.link.profile.as_ref() == Some(&profile.id)
+        && stored.link.audiences != profile.memberships.realized()
 }
 
 /// Whether a membership has changed in a run. The run's start tells, so that a page that is evaluated again counts the

@@ -11,7 +11,8 @@ impl Ingest {
     pub(crate) async fn keep_event(&self, untaken: &Untaken) -> Result<(), Failure> {
         let Untaken { datastream, received, line } = untaken;
         let name = hex::encode(Sha256::digest(line));
-        let key = format!("events/datastream={datastream}/date={}/untaken-{name}.jsonl", day(*received));
+        let (date, hour) = (day(*received), received.strftime("%H"));
+        let key = format!("events/datastream={datastream}/date={date}/hour={hour}/untaken-{name}.jsonl");
         let bucket = &self.store.deployment.events;
         let line = line.as_bytes().to_vec();
         Ok(self.store.objects.write(bucket, &key, line, "application/x-ndjson").await?)

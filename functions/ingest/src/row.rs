@@ -276,12 +276,16 @@ impl<'a> Applier<'a> {
             }
             self.store.identities.refer(&partner_id.key, &reference).await?;
         }
+        let mut dropped = Vec::new();
+        for partner_id in held.difference(&fragment.partner_ids) {
+            dropped.extend(self.store.identities.see_reference(&partner_id.key, &reference).await?);
+        }
         let read = stored.map(|stored| stored.version);
         if !self.store.profiles.put_fragment(profile, &key, &fragment, read).await? {
             return Ok(Try::Raced);
         }
-        for partner_id in held.difference(&fragment.partner_ids) {
-            self.store.identities.forget(&partner_id.key, &reference).await?;
+        for seen in &dropped {
+            self.store.identities.forget(seen).await?;
         }
         Ok(Try::Settled(Outcome::Ingested { created: fragment.created_profile }))
     }

@@ -8,17 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws::{InForce, Reference, Store};
-use domain::audience::DefinitionHash;
+use aws::{InForce, MOST_REPORTED, Reference, Store};
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
-use domain::edge::visitor::{Notified, StoredVisitor, Visitor, VisitorLink};
+use domain::edge::person::{Named, Person, is_a_person};
+use domain::edge::visitor::{Login, StoredVisitor, Visitor, VisitorLink};
 use domain::fragment::{OrderToken, Record};
-use domain::graph::Graph;
+use domain::graph::{Graph, MOST_IDENTITIES};
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
-use domain::membership::{MembershipStatus, Memberships};
-use domain::name::{AudienceName, DatasetName, OfferName};
+use domain::membership::Memberships;
+use domain::name::{DatasetName, DatastreamName};
+use domain::namespace::ECID;
 use domain::profile::day;
 use domain::schema::Schema;
 use domain::value::{self, Object, Value};
@@ -41,7 +42,8 @@ impl Ingest {
             let stored = &self.store.visitors.get(ecid).await?;
             let now = Timestamp::now();
             let linking = Linking { store: &self.store, in_force: &in_force, keyring, ecid, stored, now };
-            if linking.run().await? {
+            // Boxed, as what follows: nested as it is, it would take more of the stack than a thread of a test has.
+            if Box::pin(linking.run()).await? {
                 return Ok(());
             }
             // What was copied may be out of date by now: whoever was faster gets ahead first.
@@ -61,6 +63,17 @@ struct Linking<'a> {
     now: Timestamp,
 }
 
+/// What linking makes of a login.
+#[derive(Default)]
+struct Place {
+    /// The profiles that are to hold the visitor no more.
+    former: BTreeSet<ProfileId>,
+    /// Who has logged in, where the record that says so has a place.
+    person: Option<Person>,
+    /// What has to make room for it: another visitor of the person.
+    gives_way: Option<(ProfileId, IdentityKey)>,
+}
+
 /// A record of the visitor for one dataset.
 struct Part<'a> {
     dataset: &'a Dataset,
@@ -69,8 +82,8 @@ struct Part<'a> {
 }
 
 impl Linking<'_> {
-    /// Copies the visitor as it was read, and notes that. Says whether it was still so when that was noted: only then do
-    /// the copies stand for what the visitor is.
+    /// Copies the visitor as it was read, and notes that. Says whether it was still so when that was noted, and all that
+    /// pages reported is counted: only then do the copies stand for what the visitor is.
     async fn run(&self) -> Result<bool, Failure> {
         let Store { identities, visitors, profiles, .. } = self.store;
         let linked = identities.link(self.ecid).await?;
@@ -81,34 +94,36 @@ impl Linking<'_> {
             }
             return Ok(true);
         }
-        let parts = self.parts()?;
-        for holder in self.former_holders(linked, &parts).await? {
-            self.detach(&holder).await?;
+        let mut holders: BTreeSet<ProfileId> = linked.into_iter().collect();
+        holders.extend(self.stored.link.profile.clone());
+        if self.is_withdrawn() {
+            for holder in std::mem::take(&mut holders) {
+                self.detach(&holder, self.ecid).await?;
+            }
         }
-        for part in &parts {
-            self.apply(part).await?;
-        }
-        let profile = if parts.is_empty() { None } else { identities.link(self.ecid).await? };
+        let profile = if self.allows() { Box::pin(self.copy(&holders)).await? } else { None };
         let mut audiences = BTreeMap::new();
         if let Some(profile) = &profile {
-            profiles.copy_edge_memberships(profile, self.ecid, self.memberships()).await?;
-            audiences = self.audiences_of(profile).await?;
+            audiences = profiles.memberships(profile).await?.realized();
         }
+        let is_placed = self.is_placed(profile.as_ref()).await?;
         let link = &self.stored.link;
+        let reported = self.stored.unreported(MOST_REPORTED);
         let next = VisitorLink {
             version: link.version.saturating_add(1),
             seen: self.stored.version,
-            login: self.visitor().login_keys(),
+            login: if is_placed { self.visitor().login_keys() } else { BTreeSet::new() },
+            withdrawn: self.visitor().withdrawn,
             profile,
             audiences,
-            counted: self.visitor().notified.clone(),
+            counted: self.stored.counted_with(&reported),
         };
-        let reported = unreported(&self.visitor().notified, &link.counted);
+        let is_all = self.visitor().notified == next.counted;
         let is_linked = visitors.link(self.ecid, &next, link.version, &reported, day(self.now)).await?;
         if is_linked {
             info!(profile = next.profile.is_some(), offers = reported.len(), "A visitor was linked.");
         }
-        Ok(is_linked)
+        Ok(is_linked && is_all)
     }
 
     fn catalogue(&self) -> &Catalogue {
@@ -124,6 +139,31 @@ impl Linking<'_> {
         self.visitor().consent.as_ref().is_none_or(|consent| consent.collect)
     }
 
+    /// Whether consent was withdrawn since the visitor was linked, whatever is allowed by now.
+    fn is_withdrawn(&self) -> bool {
+        !self.allows() || self.visitor().withdrawn != self.stored.link.withdrawn
+    }
+
+    /// Copies what the visitor allows to be kept to the profile that it belongs to. Who holds a visitor of whom there is
+    /// nothing to say keeps it: whoever comes back after weeks is still the same.
+    async fn copy(&self, holders: &BTreeSet<ProfileId>) -> Result<Option<ProfileId>, Failure> {
+        let Place { former, person, gives_way } = Box::pin(self.place(holders)).await?;
+        for holder in &former {
+            self.detach(holder, self.ecid).await?;
+        }
+        if let Some((profile, oldest)) = &gives_way {
+            self.detach(profile, oldest).await?;
+        }
+        for part in self.parts(person.as_ref())? {
+            Box::pin(self.apply(&part)).await?;
+        }
+        let profile = self.store.identities.link(self.ecid).await?;
+        if let Some(profile) = &profile {
+            self.store.profiles.copy_edge_memberships(profile, self.ecid, self.memberships()).await?;
+        }
+        Ok(profile)
+    }
+
     /// The memberships to copy; none where there are none, or the visitor does not allow it.
     fn memberships(&self) -> Option<&Memberships> {
         let memberships = &self.visitor().memberships;
@@ -132,40 +172,40 @@ impl Linking<'_> {
 
     /// The records that the visitor comes to: what partners' scripts said, and where somebody logged in or is in an
     /// audience, that the visitor has been here. One that cannot be made costs itself alone.
-    fn parts(&self) -> Result<Vec<Part<'_>>, Failure> {
-        let mut parts = Vec::new();
-        if !self.allows() {
-            return Ok(parts);
-        }
-        // Whose the visitor is, is said by the login: its record goes first.
-        parts.extend(self.presence()?);
+    fn parts(&self, person: Option<&Person>) -> Result<Vec<Part<'_>>, Failure> {
+        let mut signals = Vec::new();
         for (name, signal) in &self.visitor().signals {
             let dataset = self.catalogue().datasets.get(name).filter(|dataset| dataset.events().is_some());
             let Some(dataset) = dataset else { continue };
-            match self.part(dataset, signal.attributes.clone(), self.token(signal.at)) {
-                Ok(part) => parts.push(part),
+            match self.part(dataset, signal.attributes.clone(), self.token(signal.at), None) {
+                Ok(part) => signals.push(part),
                 Err(error) => warn!(dataset = %name, %error, "What a visitor left is of no use."),
             }
         }
-        Ok(parts)
+        // Whose the visitor is, is said by the login: its record goes first.
+        let presence = self.presence(person, !signals.is_empty())?;
+        Ok(presence.into_iter().chain(signals).collect())
     }
 
     /// The record that the visitor has been here, where a login or a membership needs a place, and no signal has one.
-    fn presence(&self) -> Result<Option<Part<'_>>, Failure> {
+    fn presence(&self, person: Option<&Person>, has_signals: bool) -> Result<Option<Part<'_>>, Failure> {
         let visitor = self.visitor();
-        let (datastream, at) = match &visitor.login {
-            Some(login) => (Some(&login.datastream), Some(login.at)),
-            None if !visitor.signals.is_empty() => (None, None),
-            None => (visitor.datastream.as_ref(), visitor.seen.filter(|_| self.memberships().is_some())),
+        let (datastream, token) = match (person, &visitor.login) {
+            (Some(_), Some(login)) => (Some(&login.datastream), self.token(login.at)),
+            _ if has_signals || self.memberships().is_none() => return Ok(None),
+            // It says nothing, so that whatever is said is newer.
+            _ => (visitor.datastream.as_ref(), OrderToken { time: 0, batch: 0, row: 0 }),
         };
-        let events = self.catalogue().datasets.values().find(|dataset| {
+        let dataset = datastream.and_then(|datastream| self.dataset_of_events(datastream));
+        dataset.map(|dataset| self.part(dataset, Object::new(), token, person)).transpose()
+    }
+
+    /// The dataset that holds a datastream's events, if any does.
+    fn dataset_of_events(&self, datastream: &DatastreamName) -> Option<&Dataset> {
+        self.catalogue().datasets.values().find(|dataset| {
             let of_events = dataset.events().filter(|events| events.fields.is_empty());
-            of_events.is_some_and(|events| Some(&events.datastream) == datastream)
-        });
-        match (events, at) {
-            (Some(dataset), Some(at)) => self.part(dataset, Object::new(), self.token(at)).map(Some),
-            _ => Ok(None),
-        }
+            of_events.is_some_and(|events| events.datastream == *datastream)
+        })
     }
 
     fn token(&self, at: Timestamp) -> OrderToken {
@@ -178,6 +218,7 @@ impl Linking<'_> {
         dataset: &'b Dataset,
         mut attributes: Object,
         token: OrderToken,
+        person: Option<&Person>,
     ) -> Result<Part<'b>, Failure> {
         let schema = self.catalogue().schemas.get(&dataset.schema);
         let schema = schema.ok_or_else(|| format!("dataset `{}` has no schema", dataset.name))?;
@@ -191,7 +232,7 @@ impl Linking<'_> {
             None => Record {
                 token,
                 primary: self.identity()?,
-                others: self.login(),
+                others: person.map(|person| person.identities.clone()).unwrap_or_default(),
                 partner_ids: BTreeSet::new(),
                 attributes,
             },
@@ -205,88 +246,126 @@ impl Linking<'_> {
         Ok(self.keyring.identity(namespace, &self.visitor().ecid)?)
     }
 
-    /// The identities of whoever logged in last.
-    fn login(&self) -> Vec<Identity> {
-        let login = self.visitor().login.iter();
-        login.flat_map(|login| &login.identities).cloned().collect()
-    }
-
-    /// The profiles that held the visitor and are to hold it no more: somebody else has logged in, the visitor has
-    /// withdrawn consent, or an earlier attempt was broken off.
-    async fn former_holders(
-        &self,
-        linked: Option<ProfileId>,
-        parts: &[Part<'_>],
-    ) -> Result<BTreeSet<ProfileId>, Failure> {
-        let mut holders: BTreeSet<ProfileId> = linked.into_iter().collect();
-        holders.extend(self.stored.link.profile.clone());
-        if parts.is_empty() {
-            return Ok(holders);
-        }
-        let mut persons = BTreeSet::new();
-        for identity in self.login() {
-            persons.extend(self.store.identities.link(&identity.key).await?);
-        }
-        let mut former = BTreeSet::new();
+    /// Where the visitor belongs, as the login says. Without one it stays where it is.
+    async fn place(&self, holders: &BTreeSet<ProfileId>) -> Result<Place, Failure> {
+        let Some(login) = &self.visitor().login else { return Ok(Place::default()) };
+        let mut graphs = Vec::new();
         for holder in holders {
-            if persons.is_empty() {
-                if self.is_somebody_else(&holder).await? {
-                    former.insert(holder);
-                }
-            } else if !persons.contains(&holder) {
-                former.insert(holder);
+            graphs.extend(self.store.profiles.graph(holder).await?.map(|graph| (holder, graph)));
+        }
+        let at = self.token(login.at).time;
+        if graphs.iter().any(|(_, graph)| graph.linked_at(self.ecid).is_some_and(|linked| linked > at)) {
+            info!("A login is older than the one that the visitor is linked by.");
+            return Ok(Place::default());
+        }
+        let person = self.person(login).await?;
+        let namespaces = &self.catalogue().namespaces;
+        let identities: Vec<Identity> = login.identities.iter().cloned().collect();
+        let (former, kept): (Vec<_>, Vec<_>) = graphs
+            .into_iter()
+            .partition(|(holder, graph)| person.takes_from(namespaces, holder, graph, &identities));
+        let home = person.profile.clone();
+        let home = home.or_else(|| kept.into_iter().next().map(|(id, graph)| (id.clone(), graph)));
+        match self.room(login, &person, home.as_ref()) {
+            Ok(gives_way) => {
+                let former = former.into_iter().map(|(holder, _)| holder.clone()).collect();
+                Ok(Place { former, person: Some(person), gives_way })
+            }
+            Err(reason) => {
+                warn!(reason, "A login has no place: the visitor is linked without it.");
+                // Whoever is somebody else gets nothing of it all the same; what is the browser's alone stays where it is.
+                let former = former.into_iter().filter(|(_, graph)| is_a_person(namespaces, graph));
+                Ok(Place { former: former.map(|(holder, _)| holder.clone()).collect(), ..Place::default() })
             }
         }
-        Ok(former)
     }
 
-    /// Whether a profile has another identity of a namespace of which the login names one.
-    async fn is_somebody_else(&self, holder: &ProfileId) -> Result<bool, Failure> {
-        let login = self.login();
-        let Some(graph) = self.store.profiles.graph(holder).await? else { return Ok(false) };
-        let is_unique = |identity: &Identity| {
-            let namespace = self.catalogue().namespace(&identity.namespace);
-            namespace.is_some_and(|namespace| namespace.kind.is_unique())
-        };
-        let differs = |identity: &Identity| {
-            let mut nodes = graph.identities.iter();
-            nodes.any(|(key, node)| node.namespace == identity.namespace && *key != identity.key)
-        };
-        Ok(login.iter().any(|identity| is_unique(identity) && differs(identity)))
+    /// Who has logged in.
+    async fn person(&self, login: &Login) -> Result<Person, Failure> {
+        let mut named = Vec::new();
+        for identity in &login.identities {
+            let mut owner = None;
+            if let Some(profile) = self.store.identities.link(&identity.key).await? {
+                owner = self.store.profiles.graph(&profile).await?.map(|graph| (profile, graph));
+            }
+            named.push(Named { identity: identity.clone(), owner });
+        }
+        Ok(Person::of(&self.catalogue().namespaces, named))
     }
 
-    /// Takes the visitor off a profile: memberships first, so that what was delivered because of them is withdrawn,
+    /// What has to give way for the record of a login, if anything, or why it has no place.
+    fn room(
+        &self,
+        login: &Login,
+        person: &Person,
+        home: Option<&(ProfileId, Graph)>,
+    ) -> Result<Option<(ProfileId, IdentityKey)>, &'static str> {
+        if self.dataset_of_events(&login.datastream).is_none() {
+            return Err("no dataset holds the events of its datastream");
+        }
+        let Some((profile, graph)) = home else { return Ok(None) };
+        let keys = person.identities.iter().map(|identity| &identity.key).chain([self.ecid]);
+        let new: BTreeSet<&IdentityKey> = keys.filter(|key| !graph.identities.contains_key(*key)).collect();
+        if graph.identities.len() + new.len() <= MOST_IDENTITIES {
+            return Ok(None);
+        }
+        // As the documents say: browsers first, and of them the one that was linked longest ago.
+        let oldest =
+            graph.oldest(|namespace| namespace.as_str() == ECID).filter(|(key, _)| *key != self.ecid);
+        match oldest.filter(|(_, node)| new.len() == 1 && node.linked < self.token(login.at).time) {
+            Some((key, _)) => Ok(Some((profile.clone(), key.clone()))),
+            None => Err("its profile has as many identities as it may have"),
+        }
+    }
+
+    /// Whether the visitor stands where its login belongs, if there was one.
+    async fn is_placed(&self, profile: Option<&ProfileId>) -> Result<bool, Failure> {
+        let Some(login) = &self.visitor().login else { return Ok(true) };
+        let rank = |identity: &&Identity| self.catalogue().priority(&identity.namespace);
+        let Some(first) = login.identities.iter().min_by_key(rank) else { return Ok(true) };
+        Ok(profile.is_some() && self.store.identities.link(&first.key).await?.as_ref() == profile)
+    }
+
+    /// Takes a visitor off a profile: memberships first, so that what was delivered because of them is withdrawn,
     /// then what scripts said, then the ECID itself. Its link goes last: what a crash leaves is found by it.
-    async fn detach(&self, profile: &ProfileId) -> Result<(), Failure> {
+    async fn detach(&self, profile: &ProfileId, ecid: &IdentityKey) -> Result<(), Failure> {
         let Store { profiles, identities, .. } = self.store;
-        profiles.copy_edge_memberships(profile, self.ecid, None).await?;
+        profiles.copy_edge_memberships(profile, ecid, None).await?;
         let Some(graph) = profiles.graph(profile).await? else { return Ok(()) };
         let mine: Vec<_> = graph
             .fragments
             .iter()
-            .filter(|fragment| fragment.primary == *self.ecid && self.is_of_datastream(&fragment.dataset))
+            .filter(|fragment| fragment.primary == *ecid && self.is_of_datastream(&fragment.dataset))
             .collect();
         for key in &mine {
             if let Some(fragment) = profiles.fragment(profile, key).await? {
-                profiles.delete_fragment(profile, key).await?;
                 let reference = Reference { profile: profile.clone(), fragment: (*key).clone() };
+                let mut dropped = Vec::new();
                 for partner_id in &fragment.partner_ids {
-                    identities.forget(&partner_id.key, &reference).await?;
+                    dropped.extend(identities.see_reference(&partner_id.key, &reference).await?);
+                }
+                profiles.delete_fragment(profile, key).await?;
+                for seen in &dropped {
+                    identities.forget(seen).await?;
                 }
             }
         }
-        self.drop_from_graph(profile, graph.clone()).await?;
-        Ok(identities.release(self.ecid, profile).await?)
+        self.drop_from_graph(profile, ecid, graph.clone()).await?;
+        Ok(identities.release(ecid, profile).await?)
     }
 
-    async fn drop_from_graph(&self, profile: &ProfileId, graph: Graph) -> Result<(), Failure> {
-        let mine = BTreeSet::from([self.ecid]);
+    async fn drop_from_graph(
+        &self,
+        profile: &ProfileId,
+        ecid: &IdentityKey,
+        graph: Graph,
+    ) -> Result<(), Failure> {
+        let mine = BTreeSet::from([ecid]);
         let mut graph = Some(graph);
-        while let Some(stands) = graph.filter(|graph| graph.identities.contains_key(self.ecid)) {
+        while let Some(stands) = graph.filter(|graph| graph.identities.contains_key(ecid)) {
             let mut next = stands.without(&mine);
-            next.fragments.retain(|fragment| {
-                fragment.primary != *self.ecid || !self.is_of_datastream(&fragment.dataset)
-            });
+            next.fragments
+                .retain(|fragment| fragment.primary != *ecid || !self.is_of_datastream(&fragment.dataset));
             if self.store.profiles.put_graph(profile, &next, Some(stands.version)).await? {
                 return Ok(());
             }
@@ -312,35 +391,4 @@ impl Linking<'_> {
         }
         Ok(())
     }
-
-    /// The audiences of the schedule that the visitor's profile is in, each as a definition decided it.
-    async fn audiences_of(
-        &self,
-        profile: &ProfileId,
-    ) -> Result<BTreeMap<AudienceName, DefinitionHash>, Failure> {
-        let memberships = self.store.profiles.memberships(profile).await?.audiences;
-        let realized =
-            memberships.into_iter().filter(|(_, membership)| membership.status == MembershipStatus::Realized);
-        Ok(realized.map(|(name, membership)| (name, membership.definition)).collect())
-    }
-}
-
-/// What pages have reported and nobody has counted. A visitor who withdrew consent, and gave it again, begins anew.
-fn unreported(
-    notified: &BTreeMap<OfferName, Notified>,
-    counted: &BTreeMap<OfferName, Notified>,
-) -> BTreeMap<OfferName, Notified> {
-    let mut new = BTreeMap::new();
-    for (offer, now) in notified {
-        let before = counted.get(offer).copied().unwrap_or_default();
-        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
-        let difference = Notified {
-            displayed: since(now.displayed, before.displayed),
-            interacted: since(now.interacted, before.interacted),
-        };
-        if difference != Notified::default() {
-            new.insert(offer.clone(), difference);
-        }
-    }
-    new
 }

@@ -13,12 +13,16 @@ use aws_sdk_s3::types::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::catalogue::{Catalogue, Pointer};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use project::{Fault, Plugins, Project};
 
 use crate::example::Example;
 
 /// The key with which the shop's server signs who has logged in. It is invented.
 pub const LOGIN_KEY: &str = "an invented key of the shop's own server, shared with nobody";
+
+/// The key by which the shop's servers are known. It is invented.
+pub const SERVER_KEY: &str = "an invented key of the shop's own servers, of forty bytes or more";
 
 /// A deployment on an emulator.
 #[derive(Debug)]
@@ -75,7 +79,7 @@ impl Local {
             ),
             ("destinations/facebook", r#"{"access_token": "stand-in-token"}"#),
             ("edge/shop-login", LOGIN_KEY),
-            ("edge/shop-server", "an invented key of the shop's own servers, of forty bytes or more"),
+            ("edge/shop-server", SERVER_KEY),
         ] {
             let name = format!("{name}/{secret}");
             secrets.create_secret().name(name).secret_string(text).send().await.expect("a secret is made");
@@ -89,10 +93,17 @@ impl Local {
     /// # Panics
     /// Where it does not compile or somebody else applies too.
     pub async fn apply(&self) -> Catalogue {
+        self.apply_on(domain::profile::day(Timestamp::now())).await
+    }
+
+    /// The same as on a day.
+    ///
+    /// # Panics
+    /// As above.
+    pub async fn apply_on(&self, today: Date) -> Catalogue {
         let in_force = self.store.catalogue().await.expect("the catalogue is read");
         let read = self.store.ledger.pointer().await.expect("the pointer is read");
         let previous = in_force.as_ref().map(|in_force| in_force.catalogue.as_ref());
-        let today = domain::profile::day(Timestamp::now());
         let project =
             Project::load(self.project.path(), &NoPlugins).unwrap_or_else(|problems| panic!("{problems}"));
         let compiled = project.compile(previous, today).unwrap_or_else(|problems| panic!("{problems}"));

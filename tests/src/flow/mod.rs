@@ -2,8 +2,10 @@
 //! process, as Lambda would.
 #![expect(clippy::expect_used, clippy::panic, reason = "what cannot be set up fails its test")]
 
+mod gate;
 mod local;
 mod pump;
 
-pub use local::{LOGIN_KEY, Local};
-pub use pump::Flow;
+pub use gate::Gate;
+pub use local::{LOGIN_KEY, Local, SERVER_KEY};
+pub use pump::{Flow, event};

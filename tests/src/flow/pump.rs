@@ -142,9 +142,8 @@ impl Flow {
     /// # Panics
     /// Where the name is none.
     pub async fn wake(&self, dataflow: &str) {
-        let body = serde_json::json!({ "wake": dataflow }).to_string();
-        let event = event_of(&Message::builder().message_id("wake").body(body).build());
-        let response = self.activate.handle(event, self.deadline()).await;
+        let event = event(serde_json::json!({ "wake": dataflow }).to_string());
+        let response = Box::pin(self.activate.handle(event, self.deadline())).await;
         assert!(response.batch_item_failures.is_empty(), "{dataflow} failed");
     }
 
@@ -160,10 +159,11 @@ impl Flow {
 
     /// Hands a message of one queue to its function.
     async fn handle(&self, trigger: Trigger, event: SqsEvent) -> SqsBatchResponse {
+        // On the heap: a test that brings much would hold them all on its small stack.
         match trigger {
-            Trigger::Ingest => self.ingest.handle(event).await,
-            Trigger::Evaluate => self.evaluator.handle(event, self.deadline()).await,
-            Trigger::Activate => self.activate.handle(event, self.deadline()).await,
+            Trigger::Ingest => Box::pin(self.ingest.handle(event)).await,
+            Trigger::Evaluate => Box::pin(self.evaluator.handle(event, self.deadline())).await,
+            Trigger::Activate => Box::pin(self.activate.handle(event, self.deadline())).await,
         }
     }
 
@@ -224,6 +224,11 @@ impl Flow {
             .visibility_timeout(0);
         again.send().await.expect("a message comes again");
     }
+}
+
+/// A message as Lambda hands it to a function.
+pub fn event(body: impl Into<String>) -> SqsEvent {
+    event_of(&Message::builder().message_id("1").body(body).build())
 }
 
 fn event_of(message: &Message) -> SqsEvent {

@@ -8,9 +8,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
-use super::reply::Answer;
 use super::state::{Audience, Member, Session, State};
-use crate::stand_in::Call;
+use crate::stand_in::{Answer, Call};
 
 const MAX_ROWS: usize = 10_000;
 const MAX_SAMPLES: usize = 100;
@@ -58,7 +57,7 @@ impl From<Refusal> for Answer {
         if let (Some(subcode), Some(error)) = (subcode, error.as_object_mut()) {
             error.insert("error_subcode".to_owned(), subcode.into());
         }
-        Answer { status, headers: Vec::new(), body: json!({"error": error}), rows: 0 }
+        Answer::json(status, &json!({"error": error}))
     }
 }
 
@@ -104,7 +103,7 @@ fn route(state: &mut State, call: &Call) -> Answered {
             check_account(state, account)?;
             create_audience(state, call)
         }
-        (&Method::GET, [id]) => Ok(Answer::ok(describe(find(state, id)?))),
+        (&Method::GET, [id]) => Ok(Answer::ok(&describe(find(state, id)?))),
         (&Method::POST, [id, "users"]) => users(state, id, call, Change::Add),
         (&Method::DELETE, [id, "users"]) => users(state, id, call, Change::Remove),
         _ => Err(refusal(400, 2500, None, "Unknown path components")),
@@ -163,7 +162,7 @@ fn list_audiences(state: &State, call: &Call) -> Answered {
         .values()
         .filter(|audience| filters.iter().all(|filter| filter.value == audience.name))
         .map(describe);
-    Ok(Answer::ok(json!({"data": matching.collect::<Vec<_>>()})))
+    Ok(Answer::ok(&json!({"data": matching.collect::<Vec<_>>()})))
 }
 
 #[derive(Deserialize)]
@@ -201,7 +200,7 @@ fn create_audience(state: &mut State, call: &Call) -> Answered {
         members: BTreeSet::new(),
     };
     state.audiences.insert(id.clone(), audience);
-    Ok(Answer::ok(json!({"id": id})))
+    Ok(Answer::ok(&json!({"id": id})))
 }
 
 #[derive(Clone, Copy)]
@@ -237,6 +236,9 @@ fn users(state: &mut State, id: &str, call: &Call, change: Change) -> Answered {
     find(state, id)?;
     let Users { payload, session } = parse(call)?;
     check_payload(&payload)?;
+    if payload.data.iter().flatten().any(|cell| state.unbearable.contains(cell)) {
+        return Err(invalid_parameter("Invalid parameter"));
+    }
     let num_received = receive(state, &session, payload.data.len())?;
     let mut num_invalid = 0_usize;
     let mut samples = Map::new();
@@ -265,7 +267,7 @@ fn users(state: &mut State, id: &str, call: &Call, change: Change) -> Answered {
         // An empty map is a list where Meta's language writes JSON.
         "invalid_entry_samples": if samples.is_empty() { json!([]) } else { Value::Object(samples) },
     });
-    Ok(Answer { rows: payload.data.len(), ..Answer::ok(body) })
+    Ok(Answer { rows: payload.data.len(), ..Answer::ok(&body) })
 }
 
 fn check_payload(payload: &Payload) -> Result<(), Refusal> {

@@ -1,28 +1,20 @@
 //! A stand-in for Meta's Graph API, as strict as its documentation, on this machine only.
 //!
 //! It shares no code with the plugin: what it knows of keys, hashes, sessions and errors it has from Meta's pages.
-//! Tests start it in their process and look into it; the demo starts it as a process of its own (`graph-api`) and
-//! looks through `/_control`:
-//!
-//! | call | does |
-//! |---|---|
-//! | `GET /_control` | audiences with their size, and the calls that were answered |
-//! | `GET /_control/audiences/{id}/members` | the members, as maps of key to cell |
-//! | `POST /_control/faults` | adds a [`Fault`], as JSON, to the coming calls |
-//! | `DELETE /_control/faults` | takes faults that are left away |
+//! Besides what every stand-in shows ([`stand_in`](crate::stand_in)), `GET /_control/audiences/{id}/members` shows the
+//! members of an audience, as maps of key to cell.
 
 mod api;
-mod control;
-mod reply;
 mod state;
 
 use std::collections::BTreeSet;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::stand_in::Server;
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use crate::stand_in::{Answer, Call, Reply, StandIn, Vendor};
 use state::State;
-pub use state::{Audience, Fault, Member, Seen};
+pub use state::{Audience, Fault, Member};
 
 /// Who may call, and how.
 #[derive(Debug, Clone)]
@@ -48,72 +40,84 @@ impl Default for Settings {
     }
 }
 
-/// The running stand-in. It ends when this is dropped.
-#[derive(Debug)]
-pub struct GraphApi {
-    server: Server,
-    state: Arc<Mutex<State>>,
-}
+/// The running stand-in.
+pub type GraphApi = StandIn<State>;
 
 impl GraphApi {
-    /// Starts it on a free port.
-    pub fn start(settings: Settings) -> io::Result<Self> {
-        Self::start_on(0, settings)
-    }
-
-    /// Starts it on that port.
-    pub fn start_on(port: u16, settings: Settings) -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State::new(settings)));
-        let shared = state.clone();
-        let server = Server::start(port, move |call| {
-            reply::reply(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), call)
-        })?;
-        Ok(Self { server, state })
-    }
-
-    /// What stands before the version in its URLs.
-    pub fn base_url(&self) -> String {
-        self.server.base_url()
-    }
-
     /// The audiences, by id.
     pub fn audiences(&self) -> Vec<Audience> {
-        self.state().audiences.values().cloned().collect()
+        self.with(|state| state.audiences.values().cloned().collect())
     }
 
     /// The members of an audience; none if there is no such audience.
     pub fn members(&self, audience: &str) -> BTreeSet<Member> {
-        self.state().audiences.get(audience).map(|audience| audience.members.clone()).unwrap_or_default()
+        self.with(|state| state.audiences.get(audience).map(|audience| audience.members.clone()))
+            .unwrap_or_default()
     }
 
     /// What members of all audiences have under a key.
     pub fn cells(&self, key: &str) -> BTreeSet<String> {
-        let state = self.state();
-        let members = state.audiences.values().flat_map(|audience| &audience.members);
-        members.filter_map(|member| member.get(key).cloned()).collect()
+        self.with(|state| {
+            let members = state.audiences.values().flat_map(|audience| &audience.members);
+            members.filter_map(|member| member.get(key).cloned()).collect()
+        })
     }
 
-    /// The calls that it answered, in their order.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.state().seen.clone()
-    }
-
-    /// Adds a fault to the coming calls.
-    pub fn inject(&self, fault: Fault) {
-        self.state().faults.push_back(fault);
+    /// Refuses every request whole that carries that cell, as Meta does with some values that it cannot read.
+    pub fn refuse_requests_with(&self, cell: &str) {
+        self.with(|state| state.unbearable.insert(cell.to_owned()));
     }
 
     /// Deletes an audience, as a person does at Meta.
     pub fn delete_audience(&self, audience: &str) {
-        self.state().audiences.remove(audience);
+        self.with(|state| state.audiences.remove(audience));
+    }
+}
+
+impl Vendor for State {
+    type Settings = Settings;
+    type Fault = Fault;
+
+    fn open(settings: Settings) -> Self {
+        Self::new(settings)
     }
 
-    /// Waits until it ends by itself, which it does not.
-    pub fn wait(self) {
-        self.server.wait();
+    fn is_about(fault: &Fault, call: &Call) -> bool {
+        let carries_rows = call.path.last().is_some_and(|part| part == "users");
+        carries_rows || !fault.waits_for_rows()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn answer(&mut self, call: &Call, fault: Option<&Fault>) -> Answer {
+        match fault {
+            Some(Fault::Throttle { minutes }) => api::throttled(&self.settings.account, *minutes),
+            Some(Fault::ServerError { status }) => api::server_error(*status),
+            _ => api::answer(self, call),
+        }
+    }
+
+    fn reply(_: &Call, fault: &Fault, answer: Answer) -> Reply {
+        match fault {
+            Fault::CloseAfterProcessing => Reply::Closed,
+            Fault::HangAfterProcessing => Reply::Never,
+            Fault::Throttle { .. } | Fault::ServerError { .. } => Reply::Now(answer),
+        }
+    }
+
+    fn overview(&mut self) -> Map<String, Value> {
+        let audiences = self.audiences.values().map(|audience| {
+            json!({"id": audience.id, "name": audience.name, "description": audience.description,
+            "customer_file_source": audience.customer_file_source, "members": audience.members.len()})
+        });
+        Map::from_iter([("audiences".to_owned(), audiences.collect())])
+    }
+
+    fn control(&mut self, call: &Call, path: &[&str]) -> Option<Answer> {
+        match (&call.method, path) {
+            (&Method::GET, ["audiences", id, "members"]) => Some(match self.audiences.get(*id) {
+                Some(audience) => Answer::ok(&json!(audience.members)),
+                None => Answer::refused(404, "there is no such audience"),
+            }),
+            _ => None,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What the stand-in holds.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,19 +23,6 @@ pub struct Audience {
     /// Its members.
     #[serde(skip)]
     pub members: BTreeSet<Member>,
-}
-
-/// A call that was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Seen {
-    /// The method.
-    pub method: String,
-    /// The path, with its version.
-    pub path: String,
-    /// The rows that it carried.
-    pub rows: usize,
-    /// The status it was given.
-    pub status: u16,
 }
 
 /// What goes wrong with a coming call; each is used up by one call.
@@ -73,23 +60,18 @@ pub(super) struct Session {
     pub(super) finished: bool,
 }
 
+/// Meta, as the stand-in plays it.
 #[derive(Debug)]
-pub(super) struct State {
+pub struct State {
     pub(super) settings: Settings,
     pub(super) audiences: BTreeMap<String, Audience>,
     pub(super) sessions: BTreeMap<i64, Session>,
-    pub(super) faults: VecDeque<Fault>,
-    pub(super) seen: Vec<Seen>,
+    /// Cells for which a request is refused whole.
+    pub(super) unbearable: BTreeSet<String>,
 }
 
 impl State {
     pub(super) fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            audiences: BTreeMap::new(),
-            sessions: BTreeMap::new(),
-            faults: VecDeque::new(),
-            seen: Vec::new(),
-        }
+        Self { settings, audiences: BTreeMap::new(), sessions: BTreeMap::new(), unbearable: BTreeSet::new() }
     }
 }

@@ -17,7 +17,7 @@ fn xml(status: u16, elements: &[(&str, String)]) -> Answer {
     let elements: String =
         elements.iter().map(|(name, text)| format!("\n    <{name}>{}</{name}>", escaped(text))).collect();
     let body = format!("<response>{elements}\n</response>");
-    Answer { status, content_type: "text/xml;charset=UTF-8", headers: Vec::new(), body }
+    Answer::text(status, "text/xml;charset=UTF-8", body)
 }
 
 fn refusal(status: u16, message: impl Into<String>) -> Answer {

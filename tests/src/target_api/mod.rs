@@ -7,31 +7,25 @@
 //! Profiles are kept by third-party id. As at Adobe, empty values change nothing, and of two files that name an id
 //! without a delivery call between them the later one stands alone.
 //!
-//! Tests start it in their process and look into it; a demo starts it as a process of its own (`target-api`) and looks
-//! through `/_control`:
+//! Besides what every stand-in shows ([`stand_in`](crate::stand_in)):
 //!
 //! | call | does |
 //! |---|---|
-//! | `GET /_control` | profiles, batches, notifications, and the calls that were answered |
 //! | `GET /_control/profiles/{id}` | the parameters of a profile |
 //! | `POST /_control/offers` | adds an [`Offer`], as JSON |
-//! | `POST /_control/faults` | adds a [`Fault`], as JSON, to the coming calls |
-//! | `DELETE /_control/faults` | takes faults that are left away |
 
 mod bulk;
-mod control;
 mod delivery;
-mod reply;
 mod state;
 
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use serde_json::Value;
+use hyper::Method;
+use serde_json::{Map, Value, json};
 
-use crate::stand_in::Server;
-use state::State;
-pub use state::{Batch, Fault, Notification, Offer, Parameters, Seen};
+use crate::stand_in::{Answer, Call, Reply, StandIn, Vendor};
+pub use state::{Batch, Fault, Notification, Offer, Parameters};
+use state::{Kind, State};
 
 /// Whose Target it is, and how it is guarded.
 #[derive(Debug, Clone)]
@@ -52,80 +46,105 @@ impl Default for Settings {
     }
 }
 
-/// The running stand-in. It ends when this is dropped.
-#[derive(Debug)]
-pub struct TargetApi {
-    server: Server,
-    state: Arc<Mutex<State>>,
-}
+/// The running stand-in.
+pub type TargetApi = StandIn<State>;
 
 impl TargetApi {
-    /// Starts it on a free port.
-    pub fn start(settings: Settings) -> io::Result<Self> {
-        Self::start_on(0, settings)
-    }
-
-    /// Starts it on that port.
-    pub fn start_on(port: u16, settings: Settings) -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State::new(settings)));
-        let shared = state.clone();
-        let server = Server::start(port, move |call| {
-            reply::reply(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), call)
-        })?;
-        Ok(Self { server, state })
-    }
-
-    /// What stands before `/m2` and `/rest` in its URLs.
-    pub fn base_url(&self) -> String {
-        self.server.base_url()
-    }
-
     /// The parameters of a profile, without the `profile.` that Target puts before them; none if nobody has the id.
     pub fn profile(&self, third_party_id: &str) -> Option<Parameters> {
-        self.state().profile(third_party_id)
+        self.with(|state| state.profile(third_party_id))
     }
 
     /// The third-party ids of all profiles.
     pub fn ids(&self) -> Vec<String> {
-        self.state().ids()
+        self.with(State::ids)
     }
 
     /// The files that it took, in their order.
     pub fn batches(&self) -> Vec<Batch> {
-        self.state().batches()
-    }
-
-    /// The calls that it answered, in their order.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.state().seen.clone()
+        self.with(State::batches)
     }
 
     /// The bodies of the delivery calls that it took, in their order.
     pub fn deliveries(&self) -> Vec<Value> {
-        self.state().deliveries.clone()
+        self.with(|state| state.deliveries.clone())
     }
 
     /// The notifications that it took.
     pub fn notifications(&self) -> Vec<Notification> {
-        self.state().notifications.clone()
+        self.with(|state| state.notifications.clone())
     }
 
     /// Adds an offer behind those that there are.
     pub fn offer(&self, offer: Offer) {
-        self.state().offers.push(offer);
+        self.with(|state| state.offers.push(offer));
+    }
+}
+
+impl Vendor for State {
+    type Settings = Settings;
+    type Fault = Fault;
+
+    fn open(settings: Settings) -> Self {
+        Self::new(settings)
     }
 
-    /// Adds a fault to the coming calls.
-    pub fn inject(&self, fault: Fault) {
-        self.state().faults.push_back(fault);
+    fn is_about(fault: &Fault, call: &Call) -> bool {
+        fault.is_about(Kind::of(call))
     }
 
-    /// Waits until it ends by itself, which it does not.
-    pub fn wait(self) {
-        self.server.wait();
+    fn answer(&mut self, call: &Call, fault: Option<&Fault>) -> Answer {
+        match (Kind::of(call), fault) {
+            (_, Some(Fault::ServerError { status } | Fault::StatusError { status })) => unavailable(*status),
+            (Kind::File, _) => bulk::take(self, call, fault),
+            (Kind::Look, _) => bulk::status(self, call),
+            (Kind::Delivery, _) => delivery::answer(self, call),
+            (Kind::Other, _) => {
+                Answer::json(404, &json!({"status": 404, "message": "there is no such call"}))
+            }
+        }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reply(call: &Call, fault: &Fault, answer: Answer) -> Reply {
+        match fault {
+            Fault::HangAfterProcessing => Reply::Never,
+            Fault::CloseAfterProcessing => Reply::Closed,
+            Fault::Slow { milliseconds } if Kind::of(call) == Kind::Delivery => {
+                Reply::After(Duration::from_millis(*milliseconds), answer)
+            }
+            _ => Reply::Now(answer),
+        }
     }
+
+    fn overview(&mut self) -> Map<String, Value> {
+        let shown = [
+            ("profiles", json!(self.ids())),
+            ("batches", json!(self.batches())),
+            ("deliveries", json!(self.deliveries.len())),
+            ("notifications", json!(self.notifications)),
+        ];
+        shown.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn control(&mut self, call: &Call, path: &[&str]) -> Option<Answer> {
+        match (&call.method, path) {
+            (&Method::GET, ["profiles", id]) => Some(match self.profile(id) {
+                Some(parameters) => Answer::ok(&json!(parameters)),
+                None => Answer::refused(404, "there is no such profile"),
+            }),
+            (&Method::POST, ["offers"]) => Some(match serde_json::from_slice(&call.body) {
+                Ok(offer) => {
+                    self.offers.push(offer);
+                    Answer::ok(&json!({"offers": self.offers}))
+                }
+                Err(error) => Answer::refused(400, &error.to_string()),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// What a proxy before Target says.
+fn unavailable(status: u16) -> Answer {
+    Answer::text(status, "text/html", "<html><body>The server cannot answer.</body></html>".to_owned())
 }

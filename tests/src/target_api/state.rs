@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Settings;
+use crate::stand_in::Call;
 
 /// Parameters of a profile: name -> value.
 pub type Parameters = BTreeMap<String, String>;
@@ -55,17 +57,6 @@ pub struct Notification {
     pub tokens: Vec<String>,
 }
 
-/// A call that was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Seen {
-    /// The method.
-    pub method: String,
-    /// The path.
-    pub path: String,
-    /// The status it was given.
-    pub status: u16,
-}
-
 /// What goes wrong with a coming call; each is used up by one call of the kind that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
@@ -107,8 +98,20 @@ pub(super) enum Kind {
     Other,
 }
 
+impl Kind {
+    pub(super) fn of(call: &Call) -> Kind {
+        let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
+        match (&call.method, path.as_slice()) {
+            (&Method::POST, ["m2", _, "v2", "profile", "batchUpdate"]) => Kind::File,
+            (&Method::GET, ["m2", _, "profile", "batchStatus"]) => Kind::Look,
+            (&Method::POST, ["rest", "v1", "delivery"]) => Kind::Delivery,
+            _ => Kind::Other,
+        }
+    }
+}
+
 impl Fault {
-    fn is_about(&self, kind: Kind) -> bool {
+    pub(super) fn is_about(&self, kind: Kind) -> bool {
         match self {
             Fault::Refuse { .. } | Fault::Stuck => kind == Kind::File,
             Fault::StatusError { .. } => kind == Kind::Look,
@@ -137,8 +140,9 @@ struct Profile {
     pending: Parameters,
 }
 
+/// Target, as the stand-in plays it.
 #[derive(Debug)]
-pub(super) struct State {
+pub struct State {
     pub(super) settings: Settings,
     profiles: BTreeMap<String, Profile>,
     uploads: Vec<Upload>,
@@ -146,8 +150,6 @@ pub(super) struct State {
     pub(super) offers: Vec<Offer>,
     pub(super) notifications: Vec<Notification>,
     pub(super) deliveries: Vec<Value>,
-    pub(super) faults: VecDeque<Fault>,
-    pub(super) seen: Vec<Seen>,
 }
 
 impl State {
@@ -160,14 +162,7 @@ impl State {
             offers: Vec::new(),
             notifications: Vec::new(),
             deliveries: Vec::new(),
-            faults: VecDeque::new(),
-            seen: Vec::new(),
         }
-    }
-
-    /// The next fault, if it is about such a call.
-    pub(super) fn take_fault(&mut self, kind: Kind) -> Option<Fault> {
-        self.faults.pop_front_if(|fault| fault.is_about(kind))
     }
 
     /// Whether a call of the profile API is still within what a minute allows.

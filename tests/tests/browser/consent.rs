@@ -24,6 +24,7 @@ async fn a_refusal_leaves_nothing_but_itself_and_an_agreement_begins_anew() {
         ecid: after.ecid.clone(),
         datastream: after.datastream.clone(),
         seen: after.seen,
+        withdrawn: Some(consent.at),
         consent: Some(consent),
         ..Visitor::default()
     };

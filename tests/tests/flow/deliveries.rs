@@ -51,6 +51,21 @@ async fn a_changed_email_of_a_member_replaces_its_hash() {
 }
 
 #[tokio::test]
+async fn credentials_are_missing_where_there_is_no_secret_or_no_value_in_it() {
+    let bank = Bank::open().await;
+    let secrets = &bank.flow.local.store.secrets;
+    let client = aws_sdk_secretsmanager::Client::new(&bank.flow.local.config);
+    let make = |name| client.create_secret().name(secrets.name_of_destination(name));
+    make("empty").send().await.unwrap();
+    make("doomed").secret_string("{}").send().await.unwrap();
+    client.delete_secret().secret_id(secrets.name_of_destination("doomed")).send().await.unwrap();
+    for (name, is_there) in [("facebook", true), ("empty", false), ("doomed", false), ("never-made", false)] {
+        assert_eq!(secrets.has_destination(name).await.unwrap(), is_there, "{name}");
+        assert_eq!(secrets.destination(name).await.is_ok(), is_there, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_mark_that_lands_while_a_call_is_under_way_stays() {
     let bank = Bank::with_a_member().await;
     let profiles = &bank.flow.local.store.profiles;
@@ -65,6 +80,7 @@ async fn a_mark_that_lands_while_a_call_is_under_way_stays() {
         cells: sent.cells.clone(),
         source: sent.source.clone(),
         deadline: Timestamp::now().saturating_add(SignedDuration::from_secs(60)).unwrap(),
+        receipt: None,
     };
     assert!(profiles.intend(&profile, &dataflow, None, &intent).await.unwrap());
     profiles.mark(&profile, &dataflow, Timestamp::now()).await.unwrap();
@@ -142,6 +158,7 @@ async fn where_a_call_may_not_be_repeated_its_fate_stays_unknown_for_a_person_to
         source: SourceHash::of(&cells),
         cells,
         deadline: Timestamp::now(),
+        receipt: None,
     };
     assert!(profiles.intend(&profile, &dataflow, None, &intent).await.unwrap());
     bank.flow.wake(FILE).await;
@@ -239,6 +256,26 @@ async fn a_new_dataflow_on_an_old_audience_delivers_its_members_without_a_new_fi
         content.contains("N-1") && content.contains(&digest(BOBBYS_EMAIL)) && !content.contains('@'),
         "{content}"
     );
+}
+
+#[tokio::test]
+async fn a_record_for_which_the_vendor_refuses_the_whole_request_costs_itself_only() {
+    let bank = Bank::open().await;
+    let doras = "dora.dime@example.com,N-4,over_1m,0.95,owner";
+    bank.vendor.refuse_requests_with(&digest("dora.dime@example.com"));
+    bank.flow.bring(&answer_of("2026-02-01"), &answer(&[BOBBYS_ANSWER, doras])).await;
+    bank.catch_up().await;
+    assert_eq!(bank.hashes(), of(&[BOBBYS_EMAIL]));
+    let refused = bank.delivery("dora.dime@example.com", FACEBOOK).await;
+    assert!(!refused.dirty && refused.sent.is_none() && refused.intent.is_none(), "{refused:?}");
+    let Some(OutcomeResult::SetAside { reason, .. }) = refused.outcome.map(|outcome| outcome.result) else {
+        panic!("not set aside")
+    };
+    assert!(reason.starts_with("refused_alone: add: Meta refuses"), "{reason}");
+
+    let seen = bank.vendor.seen().len();
+    bank.catch_up().await;
+    assert_eq!(bank.vendor.seen().len(), seen, "nobody asks again");
 }
 
 #[tokio::test]

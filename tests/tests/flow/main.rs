@@ -12,10 +12,13 @@ mod bank;
 
 mod costs;
 mod deliveries;
+mod events;
 mod files;
+mod governance;
 mod hostile;
 mod profiles;
 mod runs;
+mod server;
 mod shop;
 mod target;
 mod visitors;

@@ -46,6 +46,27 @@ async fn a_partner_id_that_changes_leaves_no_reference_behind() {
 }
 
 #[tokio::test]
+async fn a_reference_that_is_renewed_after_it_was_seen_is_not_forgotten() {
+    let bank = Bank::open().await;
+    bank.flow.bring(&answer_of("2026-02-01"), &answer(&[BOBBYS_ANSWER])).await;
+    let identities = &bank.flow.local.store.identities;
+    let partner_id = bank.identity("NorthlightID", "N-1").await.key;
+    let reference = identities.references(&partner_id).await.unwrap().remove(0);
+    // Somebody is about to take the ID off the fragment, while a newer record brings it back.
+    let seen = identities.see_reference(&partner_id, &reference).await.unwrap().expect("it is there");
+    identities.refer(&partner_id, &reference).await.unwrap();
+    identities.forget(&seen).await.unwrap();
+    assert_eq!(identities.references(&partner_id).await.unwrap(), [reference.clone()]);
+
+    let seen = identities.see_reference(&partner_id, &reference).await.unwrap().expect("it is there");
+    for _ in 0..2 {
+        identities.forget(&seen).await.unwrap();
+        assert_eq!(identities.references(&partner_id).await.unwrap(), []);
+    }
+    assert_eq!(identities.see_reference(&partner_id, &reference).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn two_partner_records_for_two_emails_of_one_person_both_survive() {
     let bank = Bank::open().await;
     let moved = BOBBY.replace("bobby.bank@", "bobby@").replace("2026-01-01", "2026-01-02");

@@ -3,7 +3,7 @@
 use domain::membership::MembershipStatus;
 use evaluate::handler::Evaluator;
 use evaluate::limits::Limits;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::bank::{Bank, customers};
 
@@ -34,6 +34,33 @@ async fn a_slice_that_runs_out_of_time_goes_on_where_it_was() {
     assert_eq!(members, 123);
     let person = bank.profile("CRMID", "C-100").await;
     assert_eq!(person.memberships.audiences[&everybody].status, MembershipStatus::Realized);
+}
+
+#[tokio::test]
+async fn chunks_and_slices_go_away_by_themselves_and_nothing_else_of_the_ledger_does() {
+    let bank = Bank::with_a_member().await;
+    let ledger = &bank.flow.local.store.deployment.ledger;
+    let client = aws_sdk_dynamodb::Client::new(&bank.flow.local.config);
+    let items = client.scan().table_name(ledger).send().await.unwrap().items.unwrap();
+    let now = Timestamp::now().as_second();
+    let mut leaves = 0;
+    for item in &items {
+        let sk = item["sk"].as_s().unwrap();
+        let days = item.get("ttl").map(|ttl| (ttl.as_n().unwrap().parse::<i64>().unwrap() - now) / 86_400);
+        let kept = if sk.starts_with("chunk#") {
+            Some(399..=400)
+        } else if sk.starts_with("slice#") {
+            Some(29..=30)
+        } else {
+            None
+        };
+        match (days, kept) {
+            (Some(days), Some(kept)) => assert!(kept.contains(&days), "{sk} goes away after {days} days"),
+            (days, kept) => assert_eq!((days, kept), (None, None), "{sk}"),
+        }
+        leaves += usize::from(days.is_some());
+    }
+    assert!(leaves > 1 && leaves < items.len(), "{leaves} of {}", items.len());
 }
 
 #[tokio::test]

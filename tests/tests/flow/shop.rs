@@ -1,22 +1,30 @@
 //! The shop of the example, and what its pages send.
 
+use aws::Store;
 use domain::identity::{IdentityKey, Keyring};
 use domain::namespace::{Namespace, NamespaceType, ValueRule};
 use domain::profile::Profile;
+use edge::handler::Edge;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 use tests::example::Example;
 use tests::flow::{Flow, LOGIN_KEY};
+use tests::target_api::TargetApi;
 
 /// The cookie that holds the ECID.
 const IDENTITY: &str = "kndctr_0A1B2C3D4E5F60718293A4B5_AdobeOrg_identity";
 
 /// What Northlight's script says of a recent mover.
 pub fn mover() -> Value {
+    mover_known_as("NL-1")
+}
+
+/// What it says of one whom Northlight knows by some ID.
+pub fn mover_known_as(partner_id: &str) -> Value {
     json!({"_northlight": {
-        "partner_id": "NL-1", "likely_recent_mover": 0.87, "match_confidence": 0.93, "renovation_budget": "high"
+        "partner_id": partner_id, "likely_recent_mover": 0.87, "match_confidence": 0.93, "renovation_budget": "high"
     }})
 }
 
@@ -29,7 +37,7 @@ pub struct Shop {
 #[derive(Default)]
 pub struct Browser {
     cookie: Option<String>,
-    ecid: Option<String>,
+    pub ecid: Option<String>,
     requests: u32,
 }
 
@@ -46,11 +54,40 @@ impl Shop {
         Shop { flow }
     }
 
+    /// A shop of which Adobe Target decides a place, and is told of two audiences.
+    pub async fn with_target(target: &TargetApi) -> Shop {
+        let flow = Flow::of(Example::shop()).await;
+        let rule = format!(
+            "target:\n  client_code: northshop\n  scopes: [home-promo]\n  audiences: [recent_movers, big_renovators]\n  \
+             timeout_ms: 2000\n  endpoint: {}\n",
+            target.base_url()
+        );
+        let datastream = "edge/datastreams/shop_web.yaml";
+        flow.local.project.edit(datastream, "\nattributes:", &format!("\n{rule}\nattributes:"));
+        Shop { flow }
+    }
+
+    /// Applies the project as it is now, and starts the edge anew, which knows of it at once.
+    pub async fn apply(&mut self) {
+        self.flow.local.apply().await;
+        let local = &self.flow.local;
+        self.flow.edge = Edge::new(Store::of(local.store.deployment.clone(), &local.config), "us-east-1");
+    }
+
     /// Sends a request from one of the shop's pages.
     pub async fn send(&self, action: &str, request: &str, body: &Value) -> Answer {
         let uri = format!("https://edge.shop.test/ee/v1/{action}?configId=shop_web&requestId={request}");
-        let request = request_of(&uri, body);
-        let answer = self.flow.edge.handle(&request).await;
+        self.answer(&request_of(&uri, ("origin", "https://www.shop.test"), body)).await
+    }
+
+    /// Sends a request from a server that shows a key.
+    pub async fn send_as_server(&self, action: &str, key: &str, body: &Value) -> Answer {
+        let uri = format!("https://edge.shop.test/ee/v2/{action}?datastreamId=shop_web");
+        self.answer(&request_of(&uri, ("authorization", &format!("Bearer {key}")), body)).await
+    }
+
+    async fn answer(&self, request: &Request) -> Answer {
+        let answer = self.flow.edge.handle(request).await;
         let body = match answer.body() {
             Body::Text(text) => serde_json::from_str(text).unwrap(),
             Body::Binary(bytes) => serde_json::from_slice(bytes).unwrap(),
@@ -70,12 +107,14 @@ impl Shop {
         let keyring = Keyring::new(1, b"an invented secret of more than thirty-two bytes").unwrap();
         let namespace = Namespace::standard()
             .into_iter()
-            .chain([Namespace {
-                code: "CRMID".parse().unwrap(),
-                title: String::new(),
-                kind: NamespaceType::CrossDevice,
-                value: ValueRule::Text,
-            }])
+            .chain([("CRMID", NamespaceType::CrossDevice), ("NorthlightID", NamespaceType::PartnerId)].map(
+                |(code, kind)| Namespace {
+                    code: code.parse().unwrap(),
+                    title: String::new(),
+                    kind,
+                    value: ValueRule::Text,
+                },
+            ))
             .find(|each| each.code.as_str() == namespace);
         keyring.identity(&namespace.unwrap(), value).unwrap().key
     }
@@ -92,12 +131,12 @@ impl Shop {
     }
 }
 
-/// A request as a browser sends it.
-fn request_of(uri: &str, body: &Value) -> Request {
+/// A request, with what lets it in.
+fn request_of(uri: &str, (name, value): (&str, &str), body: &Value) -> Request {
     lambda_http::http::Request::builder()
         .method(Method::POST)
         .uri(uri)
-        .header("origin", "https://www.shop.test")
+        .header(name, value)
         .header("content-type", "text/plain; charset=UTF-8")
         .body(Body::from(body.to_string()))
         .unwrap()

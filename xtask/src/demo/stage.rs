@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::deployed::{Deployed, copy};
+use super::story::{AGENCY_FOLDER, ANSWERS};
 use crate::process::{Server, free_port};
 use crate::{functions, http, progress, workspace};
 
@@ -107,6 +108,15 @@ impl Stage {
             "tributary runs".to_owned(),
             format!("$EDITOR {0}; tributary apply {0}", self.path("project").display()),
             "aws s3 ls --recursive s3://$TRIBUTARY_EXPORTS".to_owned(),
+            format!(
+                "aws s3 cp --recursive s3://$TRIBUTARY_EXPORTS/{AGENCY_FOLDER} {0}; head {0}/add/*",
+                self.path("delivered").display()
+            ),
+            "aws s3 ls --recursive s3://$TRIBUTARY_DATA/quarantine/".to_owned(),
+            format!(
+                "aws s3 cp --recursive s3://$TRIBUTARY_DATA/quarantine/{ANSWERS} {0}; head -n 3 {0}/*/*",
+                self.path("quarantine").display()
+            ),
             format!("curl http://127.0.0.1:{}/_control", self.graph_api_port),
         ]);
         loop {

@@ -52,6 +52,10 @@ pub struct Progress {
     pub chunk: Chunk,
 }
 
+/// For how long the counts of a batch can be looked at: last year's file of the same month can be compared. Far longer
+/// than the message of a chunk may wait, be dead and be redriven.
+const DAYS_OF_CHUNKS: i64 = 400;
+
 #[derive(Deserialize)]
 struct Number {
     number: u64,
@@ -131,12 +135,11 @@ impl Ledger {
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
             .set_item(Some(content))
             .condition_expression("#status = :read")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":read", attribute(&read)?);
-        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())
+        self.put_if(put).await
     }
 
     /// Moves a batch from one status to another, and notes the end where that is one. Says whether it was moved.
@@ -180,18 +183,18 @@ impl Ledger {
     /// # Errors
     /// Where the ledger cannot be written.
     pub async fn put_chunk(&self, chunk_key: &ChunkKey, chunk: &Chunk) -> Result<(), Error> {
-        let content = item(batch_partition(chunk_key.batch), keys::chunk(chunk_key.chunk), chunk)?;
+        let (pk, sk) = (batch_partition(chunk_key.batch), keys::chunk(chunk_key.chunk));
+        let content = Ledger::leaf(pk, sk, chunk, DAYS_OF_CHUNKS)?;
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
             .set_item(Some(content))
             .condition_expression("attribute_not_exists(pk) OR (#offset = :zero AND #done = :false)")
             .expression_attribute_names("#offset", "offset")
             .expression_attribute_names("#done", "done")
             .expression_attribute_values(":zero", AttributeValue::N("0".into()))
             .expression_attribute_values(":false", AttributeValue::Bool(false));
-        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())?;
+        self.put_if(put).await?;
         Ok(())
     }
 

@@ -121,11 +121,10 @@ impl Ledger {
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
             .set_item(Some(content))
             .condition_expression("attribute_not_exists(pk) OR #version = :read")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":read", attribute(&read)?);
-        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())
+        self.put_if(put).await
     }
 }

@@ -8,11 +8,10 @@ mod refusals;
 mod runs;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +22,7 @@ pub use refusals::RefusalRecord;
 pub use runs::{Run, Slice, SliceKey};
 
 use crate::Error;
+use crate::condition::unless_refused;
 use crate::item::{Item, decode, item, key};
 
 /// The table of the ledger.
@@ -95,11 +95,28 @@ impl Ledger {
 
     /// Puts an item unless one of its key is there. Says whether it was put.
     async fn put_new(&self, item: Item) -> Result<bool, Error> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        unless_refused(
-            put.condition_expression("attribute_not_exists(pk)").send().await,
-            PutItemError::is_conditional_check_failed_exception,
-        )
+        let put = self.client.put_item().set_item(Some(item));
+        self.put_if(put.condition_expression("attribute_not_exists(pk)")).await
+    }
+
+    /// Puts an item on its condition. Says whether it held.
+    async fn put_if(&self, put: PutItemFluentBuilder) -> Result<bool, Error> {
+        let result = put.table_name(&self.table).send().await;
+        Ok(unless_refused("write the ledger", result)?.is_some())
+    }
+
+    /// An item that goes away by itself so many days after it was put last. Only leaves do: a sum that is made over them
+    /// on reading cannot be made any more then.
+    fn leaf(
+        pk: impl Into<String>,
+        sk: impl Into<String>,
+        content: &impl Serialize,
+        days: i64,
+    ) -> Result<Item, Error> {
+        let gone = Timestamp::now().as_second().saturating_add(days.saturating_mul(24 * 60 * 60));
+        let mut leaf = item(pk, sk, content)?;
+        leaf.insert("ttl".into(), AttributeValue::N(gone.to_string()));
+        Ok(leaf)
     }
 
     fn update(&self, pk: &str, sk: &str) -> UpdateItemFluentBuilder {
@@ -108,24 +125,12 @@ impl Ledger {
 
     /// Makes a conditional update. Says whether its condition held.
     async fn update_if(&self, update: UpdateItemFluentBuilder) -> Result<bool, Error> {
-        unless_refused(update.send().await, UpdateItemError::is_conditional_check_failed_exception)
+        Ok(unless_refused("write the ledger", update.send().await)?.is_some())
     }
 
     async fn delete(&self, pk: &str, sk: &str) -> Result<(), Error> {
         let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key(pk, sk)));
         delete.send().await.map_err(|error| Error::of("delete from the ledger", error))?;
         Ok(())
-    }
-}
-
-/// Whether a conditional write went through.
-fn unless_refused<T, E>(result: Result<T, SdkError<E>>, refused: impl Fn(&E) -> bool) -> Result<bool, Error>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match result {
-        Ok(_) => Ok(true),
-        Err(error) if error.as_service_error().is_some_and(refused) => Ok(false),
-        Err(error) => Err(Error::of("write the ledger", error)),
     }
 }

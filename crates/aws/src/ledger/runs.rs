@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Ledger;
-use crate::item::{decode, item};
+use crate::item::{Item, decode, item};
 use crate::profiles::ScanPosition;
 use crate::units::Units;
 use crate::{Error, keys};
@@ -71,6 +71,9 @@ pub struct Slice {
 
 const RUNS: &str = "runs";
 
+/// For how long what a run found can be looked at: longer than the message of a slice may wait, be dead and be redriven.
+const DAYS_OF_SLICES: i64 = 30;
+
 impl Ledger {
     /// Writes a run and its slices. Says whether it is new.
     ///
@@ -79,7 +82,7 @@ impl Ledger {
     pub async fn open_run(&self, run: &Run) -> Result<bool, Error> {
         // Slices first: whoever sees the run sees its slices.
         for slice in 0..run.slices {
-            self.put_new(item(keys::run(&run.id), keys::slice(slice), &Slice::default())?).await?;
+            self.put_new(leaf(&run.id, slice, &Slice::default())?).await?;
         }
         self.put_new(item(RUNS, run.id.as_str(), run)?).await
     }
@@ -136,11 +139,14 @@ impl Ledger {
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item(keys::run(&key.run), keys::slice(key.slice), slice)?))
+            .set_item(Some(leaf(&key.run, key.slice, slice)?))
             .condition_expression("#version = :read")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":read", AttributeValue::N(read.to_string()));
-        super::unless_refused(put.send().await, |error| error.is_conditional_check_failed_exception())
+        self.put_if(put).await
     }
+}
+
+fn leaf(run: &str, number: u32, slice: &Slice) -> Result<Item, Error> {
+    Ledger::leaf(keys::run(run), keys::slice(number), slice, DAYS_OF_SLICES)
 }

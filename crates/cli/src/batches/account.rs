@@ -29,6 +29,8 @@ pub(crate) struct Document<'a> {
     opened: Timestamp,
     ended: Option<Timestamp>,
     seconds: f64,
+    /// Whether what applying counted is still kept; without it the counts are those of the checking pass alone.
+    chunks_kept: bool,
     #[serde(flatten)]
     counts: Counts,
     failed_rows: u64,
@@ -40,6 +42,20 @@ pub(crate) struct Document<'a> {
 }
 
 impl Account {
+    /// The account of a batch. Chunks go away after a year or so, one after the other: what is left of them adds up to
+    /// nothing that is true.
+    pub(crate) fn of(batch: Batch, mut chunks: Vec<Chunk>) -> Account {
+        if !has_all(&batch, &chunks) {
+            chunks.clear();
+        }
+        Account { batch, chunks }
+    }
+
+    /// Whether its chunks are still kept. Without them only what the checking pass counted is known.
+    pub(crate) fn is_kept(&self) -> bool {
+        has_all(&self.batch, &self.chunks)
+    }
+
     /// What became of the batch's rows: what the checking pass counted, and what applying its chunks did.
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = self.batch.checked.clone();
@@ -94,6 +110,7 @@ impl Account {
             opened: *opened,
             ended: *ended,
             seconds: self.duration(now).as_secs_f64(),
+            chunks_kept: self.is_kept(),
             failed_rows: counts.all_failed(),
             counts,
             match_rate: self.match_rate(),
@@ -103,6 +120,11 @@ impl Account {
             write_units_per_row: each.map(|each| each.write),
         }
     }
+}
+
+/// Whether the chunks are all that a batch was cut into. They are written before the batch says how many there are.
+fn has_all(batch: &Batch, chunks: &[Chunk]) -> bool {
+    usize::try_from(batch.chunks).is_ok_and(|written| chunks.len() >= written)
 }
 
 /// How many rows of a chunk are accounted for.
@@ -177,6 +199,13 @@ pub(crate) mod sample {
         Account { batch, chunks: Vec::new() }
     }
 
+    /// A file of long ago, of which a chunk is gone.
+    pub(crate) fn long_ago() -> Account {
+        let Account { batch, mut chunks } = answer();
+        chunks.truncate(1);
+        Account::of(Batch { number: 2, ..batch }, chunks)
+    }
+
     /// A file whose rows are being applied.
     pub(crate) fn under_way() -> Account {
         let Account { batch, mut chunks } = answer();
@@ -189,6 +218,13 @@ pub(crate) mod sample {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_of_chunks_that_go_away_counts_as_nothing() {
+        let account = sample::long_ago();
+        assert!(!account.is_kept() && sample::answer().is_kept() && sample::stray().is_kept());
+        assert_eq!((account.counts(), account.units()), (account.batch.checked.clone(), Units::default()));
+    }
 
     #[test]
     fn every_row_is_in_one_count() {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::account::Account;
-use crate::table::Table;
+use crate::table::{Cell, Table};
 use crate::words::{NOTHING, duration, number, percent, status_cell};
 
 /// A table of batches.
@@ -31,16 +31,18 @@ pub(crate) fn text(accounts: &[Account], now: Timestamp) -> String {
         let each = account.units_per_row();
         let units =
             |units: Option<f64>| units.map_or_else(|| NOTHING.to_owned(), |units| format!("{units:.2}"));
+        let applied =
+            |count: u64| -> Cell { if account.is_kept() { number(count).into() } else { NOTHING.into() } };
         table.row([
             batch.number.into(),
             batch.dataset.as_ref().map_or_else(|| NOTHING.to_owned(), ToString::to_string).into(),
             batch.key.as_str().into(),
             status_cell(batch.status),
             number(counts.received).into(),
-            number(counts.ingested).into(),
-            number(counts.unchanged).into(),
-            number(counts.all_failed()).into(),
-            number(counts.unmatched).into(),
+            applied(counts.ingested),
+            applied(counts.unchanged),
+            applied(counts.all_failed()),
+            applied(counts.unmatched),
             percent(account.match_rate()).into(),
             units(each.map(|each| each.read)).into(),
             units(each.map(|each| each.write)).into(),
@@ -58,7 +60,7 @@ mod tests {
 
     #[test]
     fn batches_in_a_table() {
-        let accounts = [sample::answer(), sample::stray(), sample::under_way()];
+        let accounts = [sample::long_ago(), sample::answer(), sample::stray(), sample::under_way()];
         let shown = text(&accounts, sample::NOW.parse().unwrap());
         insta::assert_snapshot!(plain(&shown));
     }

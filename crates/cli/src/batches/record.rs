@@ -26,7 +26,8 @@ pub(crate) fn document<'a>(account: &'a Account, quarantine: &'a [String], now: 
 pub(crate) fn text(account: &Account, quarantine: &[String], now: Timestamp) -> String {
     let counts = account.counts();
     let mut text = card(&format!("Batch {}", account.batch.number), "", &facts(account, now));
-    text.push_str(&card("Rows", "", &rows(account, &counts)));
+    let of = if account.is_kept() { "" } else { "as checked: what applying counted is not kept any more" };
+    text.push_str(&card("Rows", of, &rows(account, &counts)));
     if !counts.failed.is_empty() {
         let mut table = Table::of(["code", "#rows"]);
         for (code, count) in &counts.failed {
@@ -112,6 +113,12 @@ mod tests {
         let quarantine =
             ["s3://data/quarantine/northlight_enrichment/000000000003/check-000000.jsonl".to_owned()];
         let shown = text(&sample::answer(), &quarantine, sample::NOW.parse().unwrap());
+        insta::assert_snapshot!(plain(&shown));
+    }
+
+    #[test]
+    fn a_batch_of_long_ago() {
+        let shown = text(&sample::long_ago(), &[], sample::NOW.parse().unwrap());
         insta::assert_snapshot!(plain(&shown));
     }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Line, count};
 use crate::refusal;
 use crate::table::{Table, card};
-use crate::terminal::{DIM, GREEN, YELLOW};
+use crate::terminal::{DIM, GREEN, RED, YELLOW};
 use crate::words::{listed, state_cell, time};
 
 /// A dataflow with everything that is known of it.
@@ -20,7 +20,18 @@ pub(super) struct Record<'a> {
     pub(super) line: Line<'a>,
     /// Why it may not send now.
     pub(super) held: Option<String>,
+    /// Where the credentials of its destination are to be; nothing where it needs none.
+    pub(super) credentials: Option<Credentials>,
     pub(super) refusals: Vec<RefusalRecord>,
+}
+
+/// The credentials of a destination, which nobody here reads.
+#[derive(Debug, Serialize)]
+pub(super) struct Credentials {
+    /// The whole name of their secret.
+    pub(super) secret: String,
+    /// Whether there is no such secret, or no value in it.
+    pub(super) missing: bool,
 }
 
 /// The same for programs.
@@ -30,6 +41,7 @@ pub(super) struct Document<'a> {
     line: &'a Line<'a>,
     mapping: &'a [Mapping],
     held: Option<&'a str>,
+    credentials: Option<&'a Credentials>,
     refusals: &'a [RefusalRecord],
 }
 
@@ -39,6 +51,7 @@ impl Record<'_> {
             line: &self.line,
             mapping: &self.dataflow.mapping,
             held: self.held.as_deref(),
+            credentials: self.credentials.as_ref(),
             refusals: &self.refusals,
         }
     }
@@ -81,6 +94,9 @@ impl Record<'_> {
             table.row(["plugin".into(), destination.plugin.as_str().into()]);
             table.row(["for".into(), listed(&destination.marketing_actions).into()]);
         }
+        if let Some(credentials) = &self.credentials {
+            table.row(["secret".into(), credentials.secret.as_str().into()]);
+        }
         table.row(["sent".into(), count(self.line.sent).into()]);
         table.row(["unknown".into(), count(self.line.unknown).into()]);
         table.row(["marked".into(), count(self.line.marked).into()]);
@@ -88,7 +104,13 @@ impl Record<'_> {
             None => format!("{GREEN}may send now{GREEN:#}"),
             Some(reason) => format!("{YELLOW}may not send now{YELLOW:#}: {reason}"),
         };
-        format!("{}{verdict}; removals pass\n", table.body())
+        let mut text = format!("{}{verdict}; removals pass\n", table.body());
+        if let Some(Credentials { secret, missing: true }) = &self.credentials {
+            text.push_str(&format!(
+                "{RED}credentials are missing{RED:#}: nothing leaves, removals neither, before secret `{secret}` has a value\n"
+            ));
+        }
+        text
     }
 }
 

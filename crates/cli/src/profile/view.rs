@@ -241,7 +241,10 @@ pub(crate) fn in_words(delivery: &Delivery) -> String {
         .as_ref()
         .is_some_and(|outcome| matches!(outcome.result, OutcomeResult::Unknown { .. }));
     if let Some(intent) = delivery.intent.as_ref().filter(|_| !is_unknown) {
-        words.push(format!("a call is under way until {}", time(intent.deadline)));
+        words.push(match intent.receipt {
+            None => format!("a call is under way until {}", time(intent.deadline)),
+            Some(_) => format!("attempt {} is accepted and not confirmed yet", intent.attempt),
+        });
     }
     if delivery.dirty {
         words.push("to be looked at".to_owned());

@@ -18,8 +18,11 @@ use crate::value::{self, FieldPath, Object, Value};
 pub struct Signal {
     /// What it says, by the fields of the dataset's schema.
     pub attributes: Object,
-    /// When it said so.
+    /// When it said the newest of it.
     pub at: Timestamp,
+    /// When it said what is older than that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub older: BTreeMap<FieldPath, Timestamp>,
 }
 
 /// What an event holds for a dataset.
@@ -57,16 +60,32 @@ fn check_identity(namespaces: &[Namespace], field: &Field, value: &Value) -> Res
 }
 
 impl Signal {
-    /// This signal after a newer reading: what is said anew replaces what was said before, and what is not said stays.
-    /// An older reading changes nothing.
+    /// What a script says for the first time.
+    pub fn new(attributes: Object, at: Timestamp) -> Signal {
+        Signal { attributes, at, older: BTreeMap::new() }
+    }
+
+    /// When it said something of a field that it says something of.
+    pub fn said_at(&self, path: &FieldPath) -> Timestamp {
+        self.older.get(path).copied().unwrap_or(self.at)
+    }
+
+    /// This signal after another reading, whichever comes first: the newest word on each field stands, and what is not
+    /// said stays.
     pub fn after(&self, attributes: &Object, at: Timestamp) -> Signal {
-        if at < self.at {
-            return self.clone();
-        }
-        let mut next = Signal { attributes: self.attributes.clone(), at };
+        let mut next =
+            Signal { attributes: self.attributes.clone(), at: self.at.max(at), older: BTreeMap::new() };
+        let known = value::leaves(&self.attributes).into_iter();
+        let mut times: BTreeMap<FieldPath, Timestamp> =
+            known.map(|(path, _)| (path.clone(), self.said_at(&path))).collect();
         for (path, value) in value::leaves(attributes) {
-            value::insert(&mut next.attributes, &path, Value::clone(value));
+            if times.get(&path).is_none_or(|known| *known <= at) {
+                value::insert(&mut next.attributes, &path, Value::clone(value));
+                times.insert(path, at);
+            }
         }
+        times.retain(|_, time| *time != next.at);
+        next.older = times;
         next
     }
 }
@@ -114,9 +133,15 @@ mod tests {
     #[test]
     fn the_newest_word_on_each_field_stands() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let first = Signal { attributes: object(r#"{"mover": true}"#), at: at(10) };
+        let first = Signal::new(object(r#"{"mover": true}"#), at(10));
         let next = first.after(&object(r#"{"confidence": 0.5}"#), at(20));
         assert_eq!(next.attributes, object(r#"{"mover": true, "confidence": 0.5}"#));
-        assert_eq!(next.after(&object(r#"{"mover": false}"#), at(15)), next);
+        // What was said before something else is still the newest word on its own field.
+        let late = next.after(&object(r#"{"mover": false}"#), at(15));
+        assert_eq!(late.attributes, object(r#"{"mover": false, "confidence": 0.5}"#));
+        assert_eq!(late.after(&object(r#"{"mover": true, "confidence": 1.0}"#), at(12)), late);
+        let only_then = late.after(&object(r#"{"id": "a"}"#), at(5));
+        assert_eq!(only_then.attributes, object(r#"{"mover": false, "confidence": 0.5, "id": "a"}"#));
+        assert_eq!((only_then.at, only_then.said_at(&"id".parse().unwrap())), (at(20), at(5)));
     }
 }

@@ -3,6 +3,7 @@
 //! A visitor has a partition of its own, by the key of its ECID, and never merges with anything: linking writes copies
 //! to the person's profile. One read and one write serve a request.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,8 +14,9 @@ use crate::edge::consent::Consent;
 use crate::edge::signal::Signal;
 use crate::identity::{Identity, IdentityKey, ProfileId};
 use crate::membership::Memberships;
+use crate::merge::{AttributeMerge, Supplied};
 use crate::name::{AudienceName, DatasetName, DatastreamName, OfferName};
-use crate::value::Object;
+use crate::value::{self, Object};
 
 /// How far back edge audiences see events (the documents' 24 hours).
 pub const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -22,7 +24,7 @@ pub const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The most events that are remembered of a visitor, the newest.
 pub const MOST_EVENTS: usize = 50;
 
-/// The most bytes that remembered events take, written as JSON.
+/// The most bytes that remembered events take: an item has room for 400 KB, and they are only a part of it.
 const LARGEST_EVENTS: usize = 64 * 1024;
 
 /// The most requests whose repetition is noticed, the newest.
@@ -34,8 +36,9 @@ const VISITOR_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// What is only said again is written again when it is so old, and not before.
 pub const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long the word of a visitor on consent is remembered: as long as the cookie that says the same.
-const CONSENT_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// How long the word of a visitor on consent is remembered after the last change: at least as long as events may be
+/// kept. Whatever is replayed has to obey it, and what is older than it stays forgotten.
+const CONSENT_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// The most displays that are remembered of an offer, the newest: no cap counts more.
 const MOST_DISPLAYS: usize = 100;
@@ -76,6 +79,9 @@ pub struct Visitor {
     /// What the visitor allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// When the visitor last withdrew consent: nothing that was linked before stays linked, whatever is allowed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
     /// Who logged in last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
@@ -131,7 +137,11 @@ pub struct VisitorLink {
     /// The version of the edge's part that was linked.
     #[serde(default)]
     pub seen: u64,
-    /// The keys of the login that it was linked for: of another one's audiences nothing may be shown.
+    /// The withdrawal of consent that was obeyed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
+    /// The keys of the login that it was linked for, none where the login has no place: of another one's audiences
+    /// nothing may be shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub login: BTreeSet<IdentityKey>,
     /// The audiences that the profile was in when it was linked, besides the edge's own, each as a definition decided
@@ -162,6 +172,30 @@ impl StoredVisitor {
             || self.is_in_by_profile(audience, definition)
     }
 
+    /// What pages have reported and nobody has counted, of at most so many offers. A visitor who withdrew consent, and
+    /// gave it again, begins anew.
+    pub fn unreported(&self, most: usize) -> BTreeMap<OfferName, Notified> {
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        let new = self.visitor.notified.iter().map(|(offer, now)| {
+            let before = self.link.counted.get(offer).copied().unwrap_or_default();
+            let difference = Notified {
+                displayed: since(now.displayed, before.displayed),
+                interacted: since(now.interacted, before.interacted),
+            };
+            (offer.clone(), difference)
+        });
+        new.filter(|(_, difference)| *difference != Notified::default()).take(most).collect()
+    }
+
+    /// What is counted once some offers' reports are: of the others, what was counted before.
+    pub fn counted_with(&self, reported: &BTreeMap<OfferName, Notified>) -> BTreeMap<OfferName, Notified> {
+        let known = self.visitor.notified.iter().filter_map(|(offer, now)| {
+            let counted = if reported.contains_key(offer) { Some(now) } else { self.link.counted.get(offer) };
+            Some((offer.clone(), *counted?))
+        });
+        known.collect()
+    }
+
     /// Whether the profile that the visitor is linked to is in an audience as a definition decided it.
     pub fn is_in_by_profile(&self, audience: &AudienceName, definition: &DefinitionHash) -> bool {
         self.link.login == self.visitor.login_keys() && self.link.audiences.get(audience) == Some(definition)
@@ -179,14 +213,9 @@ impl Visitor {
             && self.login.is_none()
     }
 
-    /// How long this is remembered after the last change. A refusal is remembered for good: whatever comes later, or is
-    /// replayed, has to obey it.
-    pub fn kept(&self) -> Option<SignedDuration> {
-        match &self.consent {
-            Some(consent) if !consent.collect => None,
-            Some(_) => Some(CONSENT_KEPT),
-            None => Some(VISITOR_KEPT),
-        }
+    /// How long this is remembered after the last change.
+    pub fn kept(&self) -> SignedDuration {
+        if self.consent.is_some() { CONSENT_KEPT } else { VISITOR_KEPT }
     }
 
     /// The keys of the identities of whoever logged in last.
@@ -216,32 +245,35 @@ impl Visitor {
         keep_newest(&mut self.requests, MOST_REQUESTS);
     }
 
-    /// Remembers an event in its place, and forgets those that are too old or too many.
+    /// Remembers an event in its place, and forgets those that are too old, or too many or too large with it.
     pub fn remember(&mut self, event: RecentEvent, now: Timestamp) {
         let place = self.events.partition_point(|known| known.at <= event.at);
         self.events.insert(place, event);
         self.forget_old_events(now);
+        let mut bytes = 0;
+        let newest = self.events.iter().rev().take(MOST_EVENTS).take_while(|event| {
+            bytes += value::stored_bytes(&event.fields);
+            bytes <= LARGEST_EVENTS
+        });
+        let kept = newest.count();
+        keep_newest(&mut self.events, kept);
     }
 
     /// Forgets events that no audience looks back at any more.
     pub fn forget_old_events(&mut self, now: Timestamp) {
         self.events.retain(|event| now.duration_since(event.at) <= EVENTS_KEPT);
-        keep_newest(&mut self.events, MOST_EVENTS);
-        // An item has room for 400 KB, and events are only a part of this one.
-        while serde_json::to_vec(&self.events).is_ok_and(|written| written.len() > LARGEST_EVENTS) {
-            self.events.remove(0);
-        }
     }
 
     /// Hears what a partner's script says: what is said anew stands, and what is not said stays. What is only said again
     /// is confirmed once a day, so that it costs no write.
     pub fn hear(&mut self, dataset: &DatasetName, attributes: Object, at: Timestamp) {
         let Some(known) = self.signals.get_mut(dataset) else {
-            self.signals.insert(dataset.clone(), Signal { attributes, at });
+            self.signals.insert(dataset.clone(), Signal::new(attributes, at));
             return;
         };
         let next = known.after(&attributes, at);
-        if next.attributes != known.attributes || at.duration_since(known.at) >= CONFIRMED_AFTER {
+        let is_late = at < known.at && next != *known;
+        if is_late || next.attributes != known.attributes || at.duration_since(known.at) >= CONFIRMED_AFTER {
             *known = next;
         }
     }
@@ -262,22 +294,27 @@ impl Visitor {
 
     /// The visitor who refused collection: nothing but that word is kept, and the link, which withdraws the rest.
     pub fn without_consent(&self, consent: Consent) -> Visitor {
-        Visitor { ecid: self.ecid.clone(), consent: Some(consent), ..Visitor::default() }
+        let withdrawn = Some(consent.at);
+        Visitor { ecid: self.ecid.clone(), consent: Some(consent), withdrawn, ..Visitor::default() }
     }
 
-    /// The attributes that partners' scripts supplied, of those signals that may be used; of several for one field the
-    /// newest.
-    pub fn attributes(&self, may_be_used: impl Fn(&DatasetName, &Signal) -> bool) -> Object {
-        let mut signals: Vec<_> =
-            self.signals.iter().filter(|(dataset, signal)| may_be_used(dataset, signal)).collect();
-        signals.sort_by_key(|(dataset, signal)| (signal.at, *dataset));
-        let mut attributes = Object::new();
-        for (_, signal) in signals {
-            for (path, value) in crate::value::leaves(&signal.attributes) {
-                crate::value::insert(&mut attributes, &path, value.clone());
-            }
-        }
-        attributes
+    /// The attributes that partners' scripts supplied, as a merge policy has them, of those signals that may be used.
+    pub fn merged(
+        &self,
+        merge: &AttributeMerge,
+        may_be_used: impl Fn(&DatasetName, &Signal) -> bool,
+    ) -> Object {
+        let signals = self.signals.iter().filter(|(dataset, signal)| may_be_used(dataset, signal));
+        let supplied = signals.flat_map(|(dataset, signal)| {
+            let leaves = value::leaves(&signal.attributes).into_iter();
+            leaves.map(move |(field, value)| Supplied {
+                dataset,
+                field,
+                value,
+                order: (signal.at, Reverse(dataset)),
+            })
+        });
+        merge.merge(supplied).attributes
     }
 }
 
@@ -289,6 +326,7 @@ fn keep_newest<T>(items: &mut Vec<T>, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Value;
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
@@ -309,6 +347,23 @@ mod tests {
     }
 
     #[test]
+    fn remembered_events_have_so_much_room_and_the_oldest_give_way() {
+        let fields = |bytes| Object::from([("a".to_owned(), Value::String("x".repeat(bytes)))]);
+        for (bytes, expected) in
+            [(1, MOST_EVENTS), (LARGEST_EVENTS / 10 - 5, 10), (LARGEST_EVENTS / 2, 1), (LARGEST_EVENTS, 0)]
+        {
+            let mut visitor = Visitor::default();
+            for minute in 0..60 {
+                let at = at(0).saturating_add(SignedDuration::from_mins(minute)).unwrap();
+                visitor.remember(RecentEvent { at, fields: fields(bytes) }, at);
+            }
+            assert_eq!(visitor.events.len(), expected, "{bytes}");
+            let newest = at(1).saturating_sub(SignedDuration::from_mins(1)).unwrap();
+            assert!(visitor.events.last().is_none_or(|event| event.at == newest), "{bytes}");
+        }
+    }
+
+    #[test]
     fn displays_and_clicks_are_counted_apart_and_displays_feed_the_caps() {
         let mut visitor = Visitor::default();
         assert!(visitor.is_blank());
@@ -319,6 +374,51 @@ mod tests {
         assert_eq!(visitor.notified[&offer], Notified { displayed: 2, interacted: 1 });
         assert_eq!(visitor.shown[&offer], [at(0), at(1)]);
         assert!(!visitor.is_blank());
+    }
+
+    #[test]
+    fn reports_of_many_offers_are_counted_in_parts_and_each_once() {
+        let mut stored = StoredVisitor::default();
+        let offer = |number: u32| format!("offer-{number:03}").parse::<OfferName>().unwrap();
+        for number in 0..250 {
+            stored.visitor.notify(&offer(number), Notification::Display, at(0));
+        }
+        let mut sum: BTreeMap<OfferName, u64> = BTreeMap::new();
+        for expected in [90, 90, 70, 0] {
+            let reported = stored.unreported(90);
+            assert_eq!(reported.len(), expected);
+            for (offer, notified) in &reported {
+                *sum.entry(offer.clone()).or_default() += notified.displayed;
+            }
+            stored.link.counted = stored.counted_with(&reported);
+        }
+        assert_eq!((sum.len(), sum.values().max()), (250, Some(&1)));
+        // Who withdrew and agreed again begins anew.
+        stored.visitor.notified = BTreeMap::from([(offer(0), Notified { displayed: 0, interacted: 1 })]);
+        assert_eq!(stored.unreported(90), stored.visitor.notified);
+        stored.link.counted = stored.counted_with(&stored.unreported(90));
+        assert_eq!(stored.link.counted, stored.visitor.notified);
+    }
+
+    #[test]
+    fn a_word_on_consent_outlives_the_events_that_it_is_about() {
+        let events = SignedDuration::from_hours(365 * 24);
+        for collect in [true, false] {
+            let consent = Consent { collect, personalize: collect, at: at(0) };
+            assert!(Visitor { consent: Some(consent), ..Visitor::default() }.kept() > events);
+        }
+        assert!(Visitor::default().kept() < events);
+    }
+
+    #[test]
+    fn what_an_event_says_that_is_heard_late_is_remembered() {
+        let mut visitor = Visitor::default();
+        let dataset: DatasetName = "signals".parse().unwrap();
+        let say = |json: &str| serde_json::from_str::<Object>(json).unwrap();
+        visitor.hear(&dataset, say(r#"{"mover": true}"#), at(5));
+        visitor.hear(&dataset, say(r#"{"mover": false, "budget": "high"}"#), at(1));
+        let signal = &visitor.signals[&dataset];
+        assert_eq!((&signal.attributes, signal.at), (&say(r#"{"mover": true, "budget": "high"}"#), at(5)));
     }
 
     #[test]
@@ -337,7 +437,12 @@ mod tests {
         visitor.remember(RecentEvent { at: at(0), fields: Object::new() }, at(0));
         let consent = Consent { collect: false, personalize: false, at: at(1) };
         let left = visitor.without_consent(consent.clone());
-        let expected = Visitor { ecid: "1".to_owned(), consent: Some(consent), ..Visitor::default() };
+        let expected = Visitor {
+            ecid: "1".to_owned(),
+            consent: Some(consent),
+            withdrawn: Some(at(1)),
+            ..Visitor::default()
+        };
         assert_eq!(left, expected);
     }
 }

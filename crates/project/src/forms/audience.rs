@@ -129,7 +129,7 @@ impl AudienceForm {
     fn compile_merge_policy(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) -> Option<MergePolicyName> {
         let known = &scope.catalogue.merge_policies;
         let Some(named) = &self.merge_policy else {
-            return known.values().find(|policy| policy.default).map(|policy| policy.name.clone());
+            return scope.catalogue.default_merge_policy().map(|policy| policy.name.clone());
         };
         if scope.forms.merge_policies.form.is_some() && !known.contains_key(&named.value) {
             let help = instead_of(named.value.as_str(), known.keys());

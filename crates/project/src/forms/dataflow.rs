@@ -1,12 +1,14 @@
 //! `dataflows/<name>.yaml`: an audience on its way to a destination.
 
+use std::collections::BTreeMap;
+
 use domain::dataflow::{Dataflow, Mapping, Source, State};
 use domain::name::{AudienceName, DataflowName, DestinationName};
 use domain::namespace::NamespaceCode;
 use domain::schema::{self, FieldType, Fields};
 use domain::value::FieldPath;
 
-use crate::problem::{Notes, Position};
+use crate::problem::{Notes, Position, Problem};
 use crate::read::{At, Entries, Members, Read};
 use crate::suggest::instead_of;
 use crate::yaml::Node;
@@ -87,20 +89,41 @@ impl DataflowForm {
         })
     }
 
-    /// Asks the plugin for each target. A destination that is wrong by itself is not asked.
+    /// Asks the plugin for the targets. A destination that is wrong by itself is not asked.
     fn check_targets(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
         let Some(destination) = scope.catalogue.destinations.get(&self.destination.value) else { return };
-        for (target, _) in &self.mapping.value {
-            let targets = [target.value.as_str()];
-            for fault in scope.plugins.faults(&destination.plugin, &destination.config, &targets) {
-                notes.note(target.at, fault.message, None);
-            }
+        let targets: Vec<&str> = self.mapping.value.iter().map(|(target, _)| target.value.as_str()).collect();
+        for fault in scope.plugins.faults(&destination.plugin, &destination.config, &targets) {
+            let mut mapped = self.mapping.value.iter().map(|(target, _)| target);
+            let target = mapped.find(|target| fault.field.as_ref() == Some(&target.value));
+            notes.note(target.map_or(self.mapping.at, |target| target.at), fault.message, None);
         }
     }
 
     /// Where the destination is named.
     pub(crate) fn place(&self) -> Position {
         self.destination.at
+    }
+}
+
+/// Refuses dataflows to a place at a vendor that takes one alone: each would undo what another has sent.
+pub(crate) fn check_sole(scope: &Scope<'_>, problems: &mut Vec<Problem>) {
+    let Scope { forms, catalogue, .. } = scope;
+    let mut taken = BTreeMap::new();
+    for (name, dataflow) in &catalogue.dataflows {
+        let Some(destination) = catalogue.destinations.get(&dataflow.destination) else { continue };
+        let Some(place) = scope.plugins.sole(&destination.plugin, &destination.config) else { continue };
+        let earlier = *taken.entry((&destination.plugin, place.clone())).or_insert(name);
+        if earlier == name {
+            continue;
+        }
+        let form = forms.dataflows.parts.get(name).and_then(|part| part.form.as_ref());
+        let at = form.map_or(Position::START, DataflowForm::place);
+        let message = format!(
+            "dataflow `{earlier}` goes to {place} too, which takes one alone: each would undo what the other has sent"
+        );
+        let help = "bring their audiences together in one dataflow, or take one out".to_owned();
+        Notes::of(forms.dataflows.file(name), problems).note(at, message, help);
     }
 }
 

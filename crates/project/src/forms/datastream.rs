@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use domain::audience::Evaluation;
+use domain::dataset::Dataset;
 use domain::edge::consent::DefaultConsent;
 use domain::edge::datastream::{Datastream, Limits, TargetRule, TokenAlgorithm, TokenRule};
 use domain::name::{AudienceName, DatastreamName, OfferName};
-use domain::namespace::NamespaceCode;
+use domain::namespace::{NamespaceCode, NamespaceType};
 use domain::schema::Fields;
 use domain::value::FieldPath;
 use url::Url;
@@ -24,8 +25,11 @@ const LONGEST_TIMEOUT: u16 = 2000;
 /// The largest body that a request may have, in KiB: what a function URL accepts.
 const LARGEST_BODY: u16 = 6 * 1024;
 
-/// The most events that a request may have: what Firehose takes in one call.
-const MOST_EVENTS: u16 = 500;
+/// The most events that a request may have: what Firehose takes in one call (4 MiB), if each is as large as it may be.
+const MOST_EVENTS: u16 = 300;
+
+/// The secret that the distribution and the function share. It lies beside those of datastreams.
+const ORIGIN_SECRET: &str = "origin";
 
 pub(crate) struct DatastreamForm {
     title: Option<String>,
@@ -192,13 +196,41 @@ impl DatastreamForm {
         if let Some(limits) = &self.limits {
             limits.check(notes);
         }
+        if let (true, None) = (self.origins.is_empty(), &self.server_key) {
+            let help = "name the site's origin, as `https://www.shop.example`".to_owned();
+            notes.note(
+                self.organisation.at,
+                "without origins and `server_key`, nobody may send events",
+                help,
+            );
+        }
+        self.check_secrets(notes);
+        if let Some(target) = &self.target {
+            target.check(notes);
+        }
+    }
+
+    /// Each secret is one key for one purpose: who has one of them can do nothing else with it.
+    fn check_secrets(&self, notes: &mut Notes<'_>) {
         let secrets = self.token.iter().map(|token| &token.secret).chain(&self.server_key);
+        let is_taken = |secret: &&At<String>| secret.value == ORIGIN_SECRET;
+        for At { value, at } in secrets.clone().filter(is_taken) {
+            let help = "name a secret of its own".to_owned();
+            notes.note(
+                *at,
+                format!("the secret `{value}` is what the distribution shows the function"),
+                help,
+            );
+        }
+        if let (Some(token), Some(key)) = (&self.token, &self.server_key)
+            && token.secret.value == key.value
+        {
+            let help = "name a secret of its own: servers must not be able to sign logins".to_owned();
+            notes.note(key.at, format!("`{}` signs the token already", key.value), help);
+        }
         for At { at, .. } in secrets.filter(|secret| !super::destination::is_secret_name(&secret.value)) {
             let help = "name the secret; the key itself has no place in a project".to_owned();
             notes.note(*at, "this is no name of a secret: expected letters, digits, `-`, `_`, `/`", help);
-        }
-        if let Some(target) = &self.target {
-            target.check(notes);
         }
     }
 
@@ -217,6 +249,7 @@ impl DatastreamForm {
             }
         }
         self.check_references(scope, notes);
+        self.check_logins(name, scope, notes);
         for offer in &self.offers {
             scope.forms.offers.look_up(offer, notes);
             self.check_offer(offer, scope, notes);
@@ -269,6 +302,19 @@ impl DatastreamForm {
         }
     }
 
+    /// Who logs in is linked by a record of the dataset that holds the events.
+    fn check_logins(&self, name: &DatastreamName, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let Some(token) = &self.token else { return };
+        let mut events = scope.catalogue.datasets.values().filter_map(Dataset::events);
+        if !events.any(|events| events.datastream == *name && events.fields.is_empty()) {
+            let message = format!("`token` tells who logs in, and no dataset holds the events of `{name}`");
+            let help = format!(
+                "add a dataset with `source: {{datastream: {name}}}` and a schema of class `experience_event`"
+            );
+            notes.note(token.secret.at, message, help);
+        }
+    }
+
     /// An offer asks for edge audiences of the same datastream: nobody else evaluates them in time. Batch audiences
     /// are known of visitors who are linked to a profile.
     fn check_offer(&self, offer: &At<OfferName>, scope: &Scope<'_>, notes: &mut Notes<'_>) {
@@ -289,11 +335,17 @@ impl DatastreamForm {
 
 impl TokenForm {
     fn compile(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) -> TokenRule {
+        if self.identities.is_empty() {
+            let help = "map a claim to a namespace, as `sub: CRMID`".to_owned();
+            notes.note(self.secret.at, "a token without `identities` logs nobody in", help);
+        }
         for (_, namespace) in &self.identities {
             let kind = scope.forms.namespace_type(&scope.catalogue.namespaces, namespace, notes);
-            if kind.is_some_and(|kind| !kind.links_people()) {
+            let of_person = [NamespaceType::CrossDevice, NamespaceType::Email, NamespaceType::Phone];
+            if kind.is_some_and(|kind| !of_person.contains(&kind)) {
                 let message = format!("namespace `{}` identifies nobody who logs in", namespace.value);
-                notes.note(namespace.at, message, None);
+                let help = "name one of type `cross_device`, `email` or `phone`".to_owned();
+                notes.note(namespace.at, message, help);
             }
         }
         let identities = self.identities.iter();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::edge::offer::{Cap, DomAction, Item, Offer};
-use domain::label::{MarketingAction, ONSITE_PERSONALIZATION};
+use domain::label::{MarketingAction, ONSITE_ADVERTISING, ONSITE_PERSONALIZATION};
 use domain::name::{AudienceName, OfferName};
 use jiff::Timestamp;
 
@@ -35,6 +35,9 @@ const DOM_ACTIONS: [&str; 18] = [
     "collectInteractions",
     "click",
 ];
+
+/// Those of them that need no content.
+const WITHOUT_CONTENT: [&str; 3] = ["click", "collectInteractions", "remove"];
 
 /// The longest time over which a cap counts, in hours: as long as a visitor is remembered.
 const LONGEST_CAP: u16 = 14 * 24;
@@ -154,7 +157,12 @@ impl Read for DomAction {
             let help = instead_of(&action.value, DOM_ACTIONS);
             notes.note(action.at, format!("the Web SDK knows no action `{}`", action.value), help);
         }
-        Some(DomAction { action: action.value, selector: selector?, content: content?, label: label? })
+        let content: Option<String> = content?;
+        if content.is_none() && !WITHOUT_CONTENT.contains(&action.value.as_str()) {
+            let message = format!("action `{}` has no `content`: the page would show nothing", action.value);
+            notes.note(node.at, message, None);
+        }
+        Some(DomAction { action: action.value, selector: selector?, content, label: label? })
     }
 }
 
@@ -181,9 +189,19 @@ impl OfferForm {
             let message = format!("a cap of `{}` times is not between 1 and {MOST_TIMES}", times.value);
             notes.note(times.at, message, None);
         }
-        if let Some(actions) = self.marketing_actions.as_ref().filter(|actions| actions.value.is_empty()) {
-            let help = format!("name what showing it does with data, as `[{ONSITE_PERSONALIZATION}]`");
-            notes.note(actions.at, "an offer without marketing actions would pass every policy", help);
+        for audience in self.none.iter().filter(|none| self.all.iter().any(|all| all.value == none.value)) {
+            let message = format!("`{}` is among `all` as well: nobody would see the offer", audience.value);
+            notes.note(audience.at, message, None);
+        }
+        let is_onsite = |action: &At<MarketingAction>| {
+            [ONSITE_ADVERTISING, ONSITE_PERSONALIZATION].contains(&action.value.as_str())
+        };
+        if let Some(At { value: actions, at }) = &self.marketing_actions
+            && !actions.iter().any(is_onsite)
+        {
+            let help = format!("add `{ONSITE_PERSONALIZATION}` or `{ONSITE_ADVERTISING}`, whichever it is");
+            let message = "an offer is shown on site, and would pass every policy about that";
+            notes.note(*at, message, help);
         }
     }
 

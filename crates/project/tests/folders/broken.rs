@@ -316,6 +316,21 @@ fn audiences_destinations_and_dataflows() {
                 ],
             ),
             (
+                "two dataflows where the vendor takes one alone",
+                &[
+                    (
+                        "destinations/other.yaml",
+                        "",
+                        "plugin: facebook\nmarketing_actions: [Cross Site Targeting]\nconfig: {ad_account: act_1234567890}\n",
+                    ),
+                    (
+                        "dataflows/all_to_other.yaml",
+                        "",
+                        "audience: all_customers\ndestination: other\nmapping:\n  PHONE: {identity: Phone_E.164}\n",
+                    ),
+                ],
+            ),
+            (
                 "nothing mapped",
                 &[(
                     "dataflows/seed_to_northlight.yaml",
@@ -392,16 +407,49 @@ fn datastreams_and_offers() {
         "",
         "scope: hero\ncap: {times: 101, hours: 24}\nitems:\n  - default: true\n",
     )];
+    let offer: &[Change] = &[(
+        "edge/offers/coupon.yaml",
+        "",
+        "scope: hero\naudiences: {all: [first], none: [first]}\nmarketing_actions: [Analytics]\nitems:\n  - dom: {action: setHtml, selector: h1}\n",
+    )];
+    let token = |secret: &str, identities: &str| {
+        let rule = "algorithm: HS256, issuer: https://www.shop.example, audience: shop";
+        with_site(&format!(
+            "server_key: shop\ntoken: {{secret: {secret}, {rule}, identities: {{{identities}}}}}\n"
+        ))
+    };
+    let closed: &[Change] = &[(SITE, "", "organisation: 5F0C@AdobeOrg\norigins: []\n")];
     check(
         "edge",
         &[
             ("no events", &with_site("limits: {events: 0}\n")),
-            ("more than can be kept", &with_site("limits: {events: 501, body_kib: 6145}\n")),
+            ("more than can be kept", &with_site("limits: {events: 301, body_kib: 6145}\n")),
             ("audiences that the datastream's refer to", &with_site("audiences: [third]\n")),
             ("audiences that Target is told", &with_site(TARGET)),
             ("a cap above what is remembered", cap),
+            ("an offer that nobody sees, that escapes policies and that shows nothing", offer),
+            ("a token of a browser, and the distribution's own secret", &token("origin", "sub: ECID")),
+            ("a token of nobody, and one key for two purposes", &token("shop", "")),
+            ("a site that nobody may call", closed),
         ],
     );
     assert!(problems(&with_site(&format!("{TARGET}audiences: [first, second, third]\n"))).is_ok());
-    assert!(problems(&with_site("limits: {events: 500, body_kib: 6144}\n")).is_ok());
+    assert!(problems(&with_site("limits: {events: 300, body_kib: 6144}\n")).is_ok());
+}
+
+#[test]
+fn logins_of_a_datastream_whose_events_no_dataset_holds_have_no_place() {
+    const SITE: &str = "organisation: 5F0C@AdobeOrg\norigins: [https://www.shop.example]\ntoken:\n  secret: key\n  algorithm: HS256\n  issuer: shop\n  audience: site\n  identities: {email: Email}\n";
+    const EVENTS: &[Change] = &[
+        ("edge/datastreams/site.yaml", "", SITE),
+        (
+            "schemas/visit.yaml",
+            "",
+            "title: Visit\nclass: experience_event\nfields:\n  eventType: {type: string, title: What}\n",
+        ),
+        ("datasets/events.yaml", "", "title: Events\nschema: visit\nsource: {datastream: site}\n"),
+    ];
+    assert!(problems(EVENTS).is_ok());
+    let told = problems(&EVENTS[..1]).err().unwrap().to_string();
+    assert!(told.contains("no dataset holds the events of `site`"), "{told}");
 }

@@ -33,8 +33,15 @@ impl Plugins for Kit {
         }
         let unknown = targets.iter().filter(|target| !known.contains(target));
         unknown
-            .map(|target| Fault { field: None, message: format!("`{target}` is no target here") })
+            .map(|target| Fault {
+                field: Some((*target).to_owned()),
+                message: format!("`{target}` is no target here"),
+            })
             .collect()
+    }
+
+    fn sole(&self, _: &str, config: &Value) -> Option<String> {
+        Some(format!("account `{}`", config.get("ad_account")?.as_str()?))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use edge::cookie::{Cookie, Cookies};
 use edge::ecid::Origin;
-use edge::identity::IdentityCookie;
+use edge::identity_cookie::IdentityCookie;
 use edge::request::State;
 use jiff::Timestamp;
 use lambda_http::http::header::COOKIE;

@@ -74,11 +74,8 @@ async fn main() -> Result<()> {
         "{:<16}{:>10}{:>10}{:>10}{:>10}{:>12}{:>12}",
         "storage", "p50", "p99", "worst", "CPU", "reads", "writes"
     );
-    for (name, fake) in [("fake", true), ("DynamoDB Local", false)] {
-        stage.storage.fake(fake);
-        let measured = stage.measure().await?;
-        println!("{name:<16}{}", measured.row());
-    }
+    let on_fake = stage.measure_on("fake", true).await?;
+    let on_dynamodb = stage.measure_on("DynamoDB Local", false).await?;
     stage.storage.fake(true);
     let mut starts = Vec::new();
     for _ in 0..stage.arguments.starts {
@@ -87,10 +84,31 @@ async fn main() -> Result<()> {
     starts.sort();
     let [median, slowest] = [0.5, 1.0].map(|share| milliseconds(quantile(&starts, share)));
     println!("from the start of the process to its first answer, on the fake: {median} (slowest {slowest})");
+
+    println!("\n{:<44}{:>12}{:>12}{:>10}", "held to its target", "measured", "target", "ratio");
+    let thousandths = |time: Duration| time.as_secs_f64() * 1e3;
+    let most = on_fake.most.or(on_dynamodb.most);
+    held("p99 of a page view on the fake, in ms", thousandths(quantile(&on_fake.times, 0.99)), 3.0);
+    held("start to first answer on the fake, in ms", thousandths(quantile(&starts, 0.5)), 80.0);
+    held("reads of DynamoDB before a reply, at most", f64::from(most.reads), 1.0);
+    held("writes of DynamoDB before a reply, at most", f64::from(most.writes), 1.0);
     Ok(())
 }
 
+/// Prints what was measured beside what it is to be at most.
+fn held(name: &str, measured: f64, target: f64) {
+    println!("{name:<44}{measured:>12.2}{target:>12.2}{:>10.2}", measured / target);
+}
+
 impl Stage {
+    /// Measures page views on a storage, and prints what they took.
+    async fn measure_on(&mut self, name: &str, is_fake: bool) -> Result<Measured> {
+        self.storage.fake(is_fake);
+        let measured = self.measure().await?;
+        println!("{name:<16}{}", measured.row());
+        Ok(measured)
+    }
+
     /// Sends page views one after the other.
     async fn measure(&mut self) -> Result<Measured> {
         let mut lambda = Lambda::open().await?;

@@ -1,7 +1,6 @@
-//! What stand-ins for vendors share: HTTP on this machine, a call in, an answer out. What it says is theirs.
+//! HTTP on this machine: a call in, an answer out.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,56 +15,90 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// A call, read.
 #[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) host: String,
-    pub(crate) path: Vec<String>,
-    pub(crate) query: Vec<(String, String)>,
-    pub(crate) authorization: Option<String>,
-    pub(crate) content_type: Option<String>,
-    pub(crate) body: Bytes,
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The host that it was made to.
+    pub host: String,
+    /// The path, in its parts.
+    pub path: Vec<String>,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// What it says of who calls.
+    pub authorization: Option<String>,
+    /// What its body is.
+    pub content_type: Option<String>,
+    /// The body, whole.
+    pub body: Bytes,
 }
 
 impl Call {
-    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+    /// The first value of a name in the query.
+    pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn bearer(&self) -> Option<&str> {
+    /// The token that it carries.
+    pub fn bearer(&self) -> Option<&str> {
         self.authorization.as_deref()?.strip_prefix("Bearer ")
     }
 
-    pub(crate) fn is_json(&self) -> bool {
+    /// Whether its body is said to be JSON.
+    pub fn is_json(&self) -> bool {
         self.content_type.as_deref().is_some_and(|value| value.starts_with("application/json"))
     }
 }
 
 /// An answer, to be written.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) content_type: &'static str,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// What the body is.
+    pub content_type: &'static str,
+    /// Headers besides.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+    /// The rows that the call carried, where the vendor counts them.
+    pub rows: usize,
 }
 
 impl Answer {
-    pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self { status, content_type: "application/json", headers: Vec::new(), body: body.to_string() }
+    /// Text of a kind.
+    pub fn text(status: u16, content_type: &'static str, body: String) -> Self {
+        Self { status, content_type, headers: Vec::new(), body, rows: 0 }
+    }
+
+    /// JSON.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::text(status, "application/json", body.to_string())
+    }
+
+    /// JSON of success.
+    pub fn ok(body: &Value) -> Self {
+        Self::json(200, body)
+    }
+
+    /// What the door says to a call that it cannot serve.
+    pub fn refused(status: u16, message: &str) -> Self {
+        Self::json(status, &json!({"error": message}))
     }
 }
 
 /// What a caller gets.
 #[derive(Debug)]
-pub(crate) enum Reply {
+pub enum Reply {
+    /// An answer.
     Now(Answer),
+    /// An answer that takes its time.
     After(Duration, Answer),
     /// The connection stays open, and nothing comes.
     Never,
@@ -78,16 +111,10 @@ pub(crate) enum Reply {
 #[error("closed on purpose")]
 struct Closed;
 
-/// A running stand-in. It ends when this is dropped.
+/// A running server. It ends when this is dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Server").field(&self.address).finish()
-    }
 }
 
 impl Server {
