@@ -80,14 +80,16 @@ impl Secrets {
     }
 
     /// A secret of the edge: `<prefix>edge/<name>`. Its current value comes first, then the one before as long as Secrets
-    /// Manager calls it that: whoever still holds it while the secret is rotated is let in too.
+    /// Manager calls it that: whoever still holds it while the secret is rotated is let in too. None, where there is no
+    /// such secret.
     ///
     /// # Errors
     /// Where the secret cannot be read.
     pub async fn edge(&self, name: &str) -> Result<Vec<SecretString>, Error> {
         let name = format!("edge/{name}");
-        let (current, previous) = tokio::join!(self.read(&name), self.find(&name, PREVIOUS));
-        Ok(std::iter::once(current?).chain(previous?).collect())
+        let (current, previous) = tokio::join!(self.find(&name, CURRENT), self.find(&name, PREVIOUS));
+        let (current, previous) = (current?, previous?);
+        Ok(current.into_iter().flat_map(|current| std::iter::once(current).chain(previous.clone())).collect())
     }
 
     async fn read(&self, name: &str) -> Result<SecretString, Error> {

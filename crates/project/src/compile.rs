@@ -181,7 +181,7 @@ fn judge(catalogue: &mut Catalogue, today: Date) {
         .datastreams
         .values()
         .map(|datastream| {
-            let told = datastream.target.iter().flat_map(|target| &target.audiences);
+            let told = datastream.told();
             let refusals = governance::check_disclosure(catalogue, &datastream.name, told, today);
             (datastream.name.clone(), refusals)
         })

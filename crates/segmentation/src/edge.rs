@@ -38,8 +38,11 @@ pub struct EdgeAudiences {
     definitions: BTreeMap<AudienceName, DefinitionHash>,
     /// The audiences that other datastreams evaluate: what they decided of a visitor who comes to both stands.
     elsewhere: BTreeSet<AudienceName>,
-    /// The datasets of signals that no ended contract bars on the day of compiling.
+    /// The datasets of signals, of whichever datastream, that no ended contract bars on the day of compiling: an audience
+    /// says the same of a visitor wherever it is asked.
     datasets: BTreeMap<DatasetName, Dataset>,
+    /// Those that are heard through the datastream itself: of others nobody is told here.
+    own: BTreeSet<DatasetName>,
 }
 
 /// A visitor as a datastream's audiences see it at an instant, with what partners' scripts said merged once.
@@ -63,7 +66,9 @@ impl EdgeAudiences {
         today: Date,
     ) -> Result<EdgeAudiences, NoPredicate> {
         let unions = Unions::of(catalogue);
-        let datasets = catalogue.signals(&datastream.name).map(|(dataset, _)| dataset);
+        let own = catalogue.signals(&datastream.name).map(|(dataset, _)| dataset.name.clone());
+        let heard = catalogue.datastreams.keys().flat_map(|name| catalogue.signals(name));
+        let datasets = heard.map(|(dataset, _)| dataset);
         let datasets = datasets.filter(|dataset| is_under_contract(catalogue, dataset, today));
         let mut audiences = EdgeAudiences {
             sequence,
@@ -74,6 +79,7 @@ impl EdgeAudiences {
             definitions: definitions(catalogue),
             elsewhere: elsewhere(catalogue, datastream),
             datasets: datasets.map(|dataset| (dataset.name.clone(), dataset.clone())).collect(),
+            own: own.collect(),
         };
         let is_wanted = |audience: &Audience| {
             audience.evaluation == Evaluation::Edge && datastream.audiences.contains(&audience.name)
@@ -109,10 +115,13 @@ impl EdgeAudiences {
         definition.is_some_and(|(name, definition)| stored.is_in_by_profile(name, definition))
     }
 
-    /// What partners' scripts said of a visitor, as the project's default merge policy has it, and as far as it may be
-    /// used.
+    /// What partners' scripts said of a visitor through the datastream, as the project's default merge policy has it, and
+    /// as far as it may be used.
     pub fn attributes(&self, visitor: &Visitor, now: Timestamp) -> Object {
-        self.default.as_ref().map(|merge| self.merged(visitor, merge, now)).unwrap_or_default()
+        let may_be_told = |dataset: &DatasetName, signal: &Signal| {
+            self.own.contains(dataset) && self.may_be_used(dataset, signal, now)
+        };
+        self.default.as_ref().map(|merge| visitor.merged(merge, may_be_told)).unwrap_or_default()
     }
 
     fn may_be_used(&self, dataset: &DatasetName, signal: &Signal, now: Timestamp) -> bool {
@@ -373,6 +382,19 @@ mod tests {
             let audiences = audiences(&catalogue, "2026-11-22");
             assert_eq!(audiences.attributes(&mover.visitor, NOW.parse().unwrap()), object(expected));
         }
+    }
+
+    #[test]
+    fn an_audience_says_the_same_at_every_site_and_each_tells_what_its_own_pages_said() {
+        let mut catalogue = catalogue();
+        let mut other = catalogue.datastreams[&"shop_web".parse().unwrap()].clone();
+        other.name = "app".parse().unwrap();
+        catalogue.datastreams.insert(other.name.clone(), other.clone());
+        let today = "2026-11-22".parse().unwrap();
+        let audiences = EdgeAudiences::compile(&catalogue, 7, &other, today).unwrap();
+        let mover = visitor(MOVER, &[]);
+        assert_eq!(members(&audiences, &mover, NOW), ["recent_movers"]);
+        assert!(audiences.attributes(&mover.visitor, NOW.parse().unwrap()).is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A call in parts: what a vendor refuses for some of its records is halved until those are known, and the others taken.
 
+use std::iter;
 use std::ops::Range;
 
 use destination::{Delivery, DestinationError, ErrorKind, RecordOutcome, RetryClass};
@@ -25,7 +26,7 @@ pub async fn deliver_in_parts(
     mut deliver: impl AsyncFnMut(usize, Range<usize>) -> Result<Delivery, DestinationError>,
 ) -> Vec<Part> {
     let mut parts = Vec::new();
-    let mut open = vec![0..records];
+    let mut open: Vec<Range<usize>> = iter::once(0..records).collect();
     let mut requests = 0;
     let mut put_off = None;
     while let Some(records) = open.pop() {

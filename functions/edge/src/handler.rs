@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::Store;
 use domain::catalogue::Catalogue;
@@ -17,6 +18,7 @@ use lambda_http::{Body as Bytes, Request, Response};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
+use tokio::time::sleep;
 use tracing::{error, warn};
 use ulid::Ulid;
 
@@ -31,11 +33,17 @@ use crate::route::{Action, Caller, Query, Route};
 use crate::secrets::{Secrets, Values, is_one_of};
 use crate::site::{Held, Site, Sites};
 use crate::target::{Decided, Target};
-use crate::token::{NoKey, Verifier};
+use crate::token::{NoKey, Refused, Verifier};
 use crate::visit::{Arrival, Happening, Visit};
 
 /// How often a request is decided where somebody else writes the same visitor at the same time.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 8;
+
+/// By how much the longest pause between two decisions grows, in milliseconds: in all a page waits 360 at most.
+const PAUSE: u32 = 10;
+
+/// What is said where nothing else can be done.
+const TRY_AGAIN: &str = "the edge cannot serve this now: try again";
 
 /// The header in which a proxy in front says which host was called.
 const FORWARDED_HOST: &str = "x-forwarded-host";
@@ -61,6 +69,8 @@ struct Call<'a> {
     request: &'a Request,
     route: Route,
     query: Query,
+    /// The caller's own, or one that is made here: the answer and the log both tell it.
+    request_id: &'a str,
     now: Timestamp,
 }
 
@@ -109,13 +119,14 @@ impl Edge {
         if request.method() == Method::OPTIONS {
             return reply::readable(reply::preflight(), request.headers());
         }
-        let mut line = Line::begin();
-        let response = match self.serve(request, &mut line).await {
+        let query = Query::of(request.uri());
+        let known = query.as_ref().ok().and_then(|query| query.request_id.clone());
+        let request_id = known.unwrap_or_else(|| Ulid::generate().to_string());
+        let mut line = Line::begin(&request_id);
+        let response = match self.serve(request, query, &request_id, &mut line).await {
             Ok(response) => response,
             Err(problem) => {
                 line.problem = Some(problem.kind);
-                let query = Query::of(request.uri()).ok();
-                let request_id = query.and_then(|query| query.request_id).unwrap_or_default();
                 reply::refusal(&problem, &request_id)
             }
         };
@@ -123,7 +134,13 @@ impl Edge {
         reply::readable(response, request.headers())
     }
 
-    async fn serve(&self, request: &Request, line: &mut Line) -> Result<Response<Bytes>, Problem> {
+    async fn serve(
+        &self,
+        request: &Request,
+        query: Result<Query, Problem>,
+        request_id: &str,
+        line: &mut Line,
+    ) -> Result<Response<Bytes>, Problem> {
         let now = Timestamp::now();
         self.let_through(request.headers(), now).await?;
         let route = Route::of(request.uri().path())?;
@@ -131,7 +148,7 @@ impl Edge {
         if request.method() != Method::POST {
             return Err(Problem::new(Kind::Method, "expected `POST`"));
         }
-        let call = Call { request, route, query: Query::of(request.uri())?, now };
+        let call = Call { request, route, query: query?, request_id, now };
         // Whether the catalogue is still in force is asked while the visitor is read.
         let held = self.sites.any(call.now).await.map_err(unavailable)?;
         let (opened, current) = tokio::join!(self.open(&held, &call), self.sites.current(call.now));
@@ -184,7 +201,7 @@ impl Edge {
                 Err(Problem::new(Kind::Origin, detail))
             }
             Caller::Server => {
-                let token = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+                let token = header(AUTHORIZATION).and_then(bearer);
                 if let (Some(secret), Some(token)) = (&site.datastream.server_key, token)
                     && is_one_of(&self.secret(secret, call.now).await?, token)
                 {
@@ -211,13 +228,12 @@ impl Edge {
         for event in body.events {
             happenings.push(self.happening(event, site, catalogue, call, &mut reply).await?);
         }
-        let request_id = call.query.request_id.clone().unwrap_or_else(|| Ulid::generate().to_string());
         let arrival = Arrival {
             site,
             catalogue,
             sequence: sites.in_force.sequence,
             caller: call.route.caller,
-            request_id: &request_id,
+            request_id: call.request_id,
             ecid: &visitor.cookie.ecid,
             session: session(&key),
             events: &happenings,
@@ -227,6 +243,13 @@ impl Edge {
         };
         let (visit, decided) = self.settle(&arrival, &key, &stored).await?;
         line.note(&arrival, &visit, reply.warnings.len(), decided.len());
+        if visit.is_overtaken {
+            reply.warnings.push(reply::warning(
+                "overtaken",
+                "Nothing is remembered of the request",
+                "the events are kept, but too many requests changed the same visitor at once",
+            ));
+        }
         let may_keep = visit.may_collect || call.route.action == Action::SetConsent;
         let kept = self.cookies_to_keep(call, site, &cookies, &visitor, &visit, may_keep);
         let headers = call.request.headers();
@@ -246,7 +269,7 @@ impl Edge {
             reply.handles.push(Handle::location(&self.region));
         }
         reply.handles.extend(visit.handles(&arrival, &decided));
-        Ok(reply.into_response(&request_id))
+        Ok(reply.into_response(call.request_id))
     }
 
     /// An event with what is told of it. A token that proves nothing is a warning: the page is served all the same, and
@@ -260,17 +283,17 @@ impl Edge {
         reply: &mut Reply,
     ) -> Result<Happening, Problem> {
         let mut login = BTreeSet::new();
-        if let (Some(token), Some(rule)) = (event.token(), &site.datastream.token) {
-            let keys = self.secret(&rule.secret, call.now).await?;
-            let no_key =
-                |error: NoKey| unavailable(format!("could not use secret `{}`: {error}", rule.secret));
-            let verifier = Verifier::new(rule, &keys).map_err(no_key)?;
-            match verifier.verify(token, call.now) {
-                Ok(claims) => {
-                    let keyring = self.keyring().await?;
-                    let known = claims.iter().filter_map(|(code, id)| identity(catalogue, keyring, code, id));
-                    login = known.collect();
-                }
+        if let (Some(token), Some(rule)) = (&event.token, &site.datastream.token) {
+            let (keys, keyring) = (self.secret(&rule.secret, call.now).await?, self.keyring().await?);
+            let useless = |error: NoKey| {
+                self.secrets.complain(&rule.secret, &error, call.now);
+                Refused::NoKey
+            };
+            let claims = Verifier::new(rule, &keys)
+                .map_err(useless)
+                .and_then(|verifier| verifier.verify(token, call.now));
+            match claims.and_then(|claims| identities(catalogue, keyring, &claims)) {
+                Ok(identities) => login = identities,
                 Err(refused) => reply.warnings.push(reply::warning(
                     "token",
                     "The token proves no login",
@@ -330,17 +353,23 @@ impl Edge {
         mut visit: Visit,
     ) -> Result<Visit, Problem> {
         let visitors = &self.store.visitors;
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             if !visit.is_written
                 || visitors.put(key, &visit.after.visitor, read, arrival.now).await.map_err(unavailable)?
             {
                 return Ok(visit);
             }
+            sleep(pause(attempt)).await;
             let stored = visitors.get(key).await.map_err(unavailable)?;
             read = stored.version;
             visit = Visit::of(arrival, &stored);
         }
-        Err(unavailable("a visitor is written by too many at once"))
+        warn!(datastream = %arrival.site.datastream.name, "A visitor is written by too many at once.");
+        if arrival.events.is_empty() || !visit.may_collect {
+            return Err(Problem::new(Kind::Unavailable, TRY_AGAIN));
+        }
+        // The events are kept already: who came again would have them kept twice.
+        Ok(Visit { is_written: false, is_overtaken: true, ..visit })
     }
 
     fn cookies_to_keep(
@@ -403,26 +432,35 @@ fn received(arrival: &Arrival<'_>) -> Result<Vec<Received>, serde_json::Error> {
             received: arrival.now,
             ecid: arrival.ecid.as_str().to_owned(),
             login: happening.login.clone(),
-            event: without_token(&happening.event)?,
+            event: RawValue::from_string(happening.event.text.clone())?,
         })
     });
     received.collect()
 }
 
-/// An event as it came, without the token: whoever reads it could use it to be somebody else.
-fn without_token(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
-    if !event.data.contains_key("tributary") {
-        return RawValue::from_string(event.text.clone());
-    }
-    let mut whole: Value = serde_json::from_str(&event.text)?;
-    if let Some(tributary) = whole.pointer_mut("/data/tributary").and_then(Value::as_object_mut) {
-        tributary.remove("token");
-    }
-    serde_json::value::to_raw_value(&whole)
+/// The identities that a token's claims hold. With one that cannot be one, none counts: whoever signed it meant another.
+fn identities(
+    catalogue: &Catalogue,
+    keyring: &Keyring,
+    claims: &[(NamespaceCode, String)],
+) -> Result<BTreeSet<Identity>, Refused> {
+    let identity = |(code, value): &(NamespaceCode, String)| {
+        let namespace = catalogue.namespace(code)?;
+        keyring.identity(namespace, value).ok()
+    };
+    claims.iter().map(|claim| identity(claim).ok_or(Refused::Identity)).collect()
 }
 
-fn identity(catalogue: &Catalogue, keyring: &Keyring, code: &NamespaceCode, value: &str) -> Option<Identity> {
-    keyring.identity(catalogue.namespace(code)?, value).ok()
+/// The token of an `Authorization` header. The scheme's name is the same in any case (RFC 9110, 11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+}
+
+/// How long is waited before the next decision: longer each time, and not as long as others wait.
+fn pause(attempt: u32) -> Duration {
+    let random = getrandom::u32().unwrap_or_default();
+    Duration::from_millis((random % (attempt.saturating_mul(PAUSE) + 1)).into())
 }
 
 /// What names a visitor's session: of the key, which names nobody, the digits.
@@ -444,5 +482,5 @@ fn is_secure(headers: &HeaderMap) -> bool {
 /// A failure of what the edge rests on: it is logged here, and the caller comes again.
 fn unavailable(error: impl std::fmt::Display) -> Problem {
     error!(%error, "A request could not be served.");
-    Problem::new(Kind::Unavailable, "the edge cannot serve this now: try again")
+    Problem::new(Kind::Unavailable, TRY_AGAIN)
 }

@@ -1,5 +1,12 @@
 //! JSON as text: what has to be known of it before it is parsed, or is lost by parsing.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
 /// The characters of a JSON text, each with whether it lies within a string.
 fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut in_string = false;
@@ -42,6 +49,45 @@ pub(crate) fn on_one_line(text: &str) -> String {
         .collect()
 }
 
+/// The members of an object, each as it came; none, where it is no object.
+///
+/// # Errors
+/// Where a name stands twice: one reader takes the first value, and another the last.
+pub(crate) fn members(text: &str) -> Result<BTreeMap<String, &RawValue>, serde_json::Error> {
+    if !text.starts_with('{') {
+        return Ok(BTreeMap::new());
+    }
+    serde_json::Deserializer::from_str(text).deserialize_map(Members)
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = BTreeMap<String, &'de RawValue>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object that has every name once")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry()? {
+            if members.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name stands twice"));
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// A text with `null` in the place of a part that was borrowed from it.
+pub(crate) fn without(text: &str, part: &RawValue) -> String {
+    let begin = part.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    let before = text.get(..begin).unwrap_or_default();
+    let after = text.get(begin.saturating_add(part.get().len())..).unwrap_or_default();
+    format!("{before}null{after}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +106,24 @@ mod tests {
         let text = "{ \"b\" : 1.50,\r\n\t\"a\":\"x  \\\" y\\n\" ,\"n\":12345678901234567890123 }";
         let expected = r#"{"b":1.50,"a":"x  \" y\n","n":12345678901234567890123}"#;
         assert_eq!(on_one_line(text), expected);
+    }
+
+    #[test]
+    fn members_come_as_they_are_and_each_name_once() {
+        let members = members(r#"{"a":1.50,"b":{"a":1,"a":2}}"#).unwrap();
+        let members: Vec<_> = members.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(members, [("a", "1.50"), ("b", r#"{"a":1,"a":2}"#)]);
+        for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#] {
+            assert!(super::members(text).is_err(), "{text}");
+        }
+        for text in ["null", "[1]", "\"{\""] {
+            assert!(super::members(text).unwrap().is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_cut_where_it_stands_and_nowhere_else() {
+        let text = r#"{"a":"x","b":"x","c":1.50}"#;
+        assert_eq!(without(text, members(text).unwrap()["b"]), r#"{"a":"x","b":null,"c":1.50}"#);
     }
 }

@@ -14,6 +14,7 @@ use crate::visit::{Arrival, Visit};
 #[derive(Debug)]
 pub(crate) struct Line {
     began: Instant,
+    request_id: String,
     pub(crate) route: Option<Route>,
     pub(crate) datastream: Option<DatastreamName>,
     pub(crate) problem: Option<Kind>,
@@ -33,9 +34,10 @@ struct Served {
 }
 
 impl Line {
-    pub(crate) fn begin() -> Line {
+    pub(crate) fn begin(request_id: &str) -> Line {
         Line {
             began: Instant::now(),
+            request_id: request_id.to_owned(),
             route: None,
             datastream: None,
             problem: None,
@@ -64,8 +66,9 @@ impl Line {
     }
 
     pub(crate) fn end(self, status: StatusCode) {
-        let Line { began, route, datastream, problem, served } = self;
+        let Line { began, request_id, route, datastream, problem, served } = self;
         info!(
+            request_id,
             action = route.map(|route| route.action.name()),
             caller = route.map(|route| route.caller.name()),
             datastream = datastream.as_ref().map(DatastreamName::as_str),

@@ -40,7 +40,7 @@ mod tests {
         let event = Event {
             text: String::new(),
             xdm,
-            data: serde_json::Map::new(),
+            token: None,
             identities: Vec::new(),
             consent: None,
             personalization: None,

@@ -198,13 +198,16 @@ pub fn preflight() -> Response<Body> {
     response
 }
 
-/// Lets the page that asked read the answer, whatever it is: without these headers not even an error's status shows.
+/// Lets the page that asked read the answer, whatever it is: without these headers not even an error's status shows. A
+/// page that may not ask is not let in with its visitor's cookies.
 pub fn readable(mut response: Response<Body>, request: &HeaderMap) -> Response<Body> {
     put(&mut response, VARY, "Origin");
     put(&mut response, CACHE_CONTROL, "no-cache, no-store, max-age=0");
     if let Some(origin) = request.get(ORIGIN) {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        put(&mut response, ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+        if response.status() != StatusCode::FORBIDDEN {
+            put(&mut response, ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+        }
         put(&mut response, ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After, X-Adobe-Edge");
     }
     response

@@ -3,6 +3,8 @@
 //! Bodies come from anyone. What is read is held to its form and to limits, with the place of whatever breaks them;
 //! what is not read is kept as it came, inside its event.
 
+use std::collections::BTreeMap;
+
 use domain::edge::datastream::Limits;
 use domain::namespace::{LONGEST_VALUE, NamespaceCode};
 use jiff::Timestamp;
@@ -24,6 +26,9 @@ pub const MOST_IDENTITIES: usize = 20;
 /// The most scopes and surfaces that one event may ask for.
 pub const MOST_SCOPES: usize = 100;
 
+/// The most characters of a name that a problem repeats, where the page may choose any.
+const LONGEST_NAME: usize = 64;
+
 /// A request's body.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Body {
@@ -40,12 +45,12 @@ pub struct Body {
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// All of it as it came, on one line.
+    /// All of it as it came, on one line, but for the token: whoever reads it could use it to be somebody else.
     pub text: String,
     /// What the schema knows of it.
     pub xdm: Map<String, Value>,
-    /// What the schema does not know of it.
-    pub data: Map<String, Value>,
+    /// What is to prove who is logged in (`data.tributary.token`): a token, or whatever else the page sends.
+    pub token: Option<Value>,
     /// Who it is about, according to the page.
     pub identities: Vec<Claim>,
     /// What the visitor allows, as far as the event says so (`xdm.consents`).
@@ -212,16 +217,18 @@ impl Event {
         }
         at.object()?;
         let xdm = at.member("xdm")?;
-        let data = at.member("data")?;
-        let object = |at: &Option<At<'_>>| match at {
-            Some(at) => at.object().cloned(),
-            None => Ok(Map::new()),
+        if let Some(data) = at.member("data")? {
+            data.object()?;
+        }
+        let (text, token) = match token(&text, &at.place)? {
+            Some(token) => (json::without(&text, token), serde_json::from_str(token.get()).ok()),
+            None => (text, None),
         };
         let asked = at.member("query")?.member("personalization")?;
         Ok(Event {
             text,
-            xdm: object(&xdm)?,
-            data: object(&data)?,
+            xdm: xdm.as_ref().map(At::object).transpose()?.cloned().unwrap_or_default(),
+            token,
             consent: match xdm.member("consents")? {
                 Some(consents) => Some(Stated::read(&consents)?),
                 None => None,
@@ -230,11 +237,23 @@ impl Event {
             personalization: asked.map(|asked| Personalization::read(&asked)).transpose()?,
         })
     }
+}
 
-    /// The token that is to prove who is logged in (`data.tributary.token`).
-    pub fn token(&self) -> Option<&str> {
-        self.data.get("tributary")?.get("token")?.as_str()
+/// The token of an event, where it stands in the text. On the way there every name has to be unmistakable: what is read
+/// as the token and what is not kept must be one.
+fn token<'a>(text: &'a str, place: &str) -> Result<Option<&'a RawValue>, Problem> {
+    let mut place = place.to_owned();
+    let mut object = text;
+    for step in ["data", "tributary"] {
+        let Some(member) = members(object, &place)?.remove(step) else { return Ok(None) };
+        object = member.get();
+        place = format!("{place}.{step}");
     }
+    Ok(members(object, &place)?.remove("token").filter(|token| token.get() != "null"))
+}
+
+fn members<'a>(object: &'a str, place: &str) -> Result<BTreeMap<String, &'a RawValue>, Problem> {
+    json::members(object).map_err(|_| invalid(place, "an object that has every name once"))
 }
 
 /// The identities of an object's `identityMap`.
@@ -242,7 +261,8 @@ fn identity_map(object: Option<At<'_>>) -> Result<Vec<Claim>, Problem> {
     let Some(map) = object.member("identityMap")? else { return Ok(Vec::new()) };
     let mut claims = Vec::new();
     for (code, values) in map.object()? {
-        let at = At { place: format!("{}.{code}", map.place), value: values };
+        let shown: String = code.chars().take(LONGEST_NAME).collect();
+        let at = At { place: format!("{}.{shown}", map.place), value: values };
         let namespace: NamespaceCode =
             code.parse().map_err(|_| invalid(&at.place, "the code of a namespace as the member's name"))?;
         for item in at.items()? {

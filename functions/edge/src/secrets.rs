@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
-use tracing::error;
+use tracing::{error, warn};
 
 /// How old the values of a secret become before they are read again.
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -29,6 +29,7 @@ pub(crate) type Values = Arc<[SecretString]>;
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
     held: Mutex<BTreeMap<String, Held>>,
+    complained: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +41,8 @@ struct Held {
 
 impl Secrets {
     /// The values of a secret, read if they are due. The request that reads them waits, but only for a moment where some
-    /// are held: nothing runs behind the reply. What cannot be read again stays in force as it was, for a day.
+    /// are held: nothing runs behind the reply. What cannot be read again stays in force as it was, for a day. Of a secret
+    /// that was never there, there is no value: nobody is let in by it.
     ///
     /// # Errors
     /// Where they cannot be read, and never were, or not for a day.
@@ -59,9 +61,14 @@ impl Secrets {
         // Whoever comes meanwhile does not wait too.
         self.postpone(name, after(now, TRIED_AGAIN_AFTER));
         let late = |_| Err(aws::Error::plain("it was not read in time"));
+        let is_young = now.duration_since(held.read) < KEPT_AT_MOST;
         match timeout(PATIENCE, read).await.unwrap_or_else(late) {
+            Ok(values) if values.is_empty() && !held.values.is_empty() && is_young => {
+                error!(secret = name, "A secret is gone: its last known values stay in force for a day.");
+                Ok(held.values)
+            }
             Ok(values) => Ok(self.hold(name, values, now)),
-            Err(error) if now.duration_since(held.read) < KEPT_AT_MOST => {
+            Err(error) if is_young => {
                 error!(%error, secret = name, "A secret was not read again: its last known values stay in force.");
                 Ok(held.values)
             }
@@ -75,9 +82,25 @@ impl Secrets {
 
     fn hold(&self, name: &str, values: Vec<SecretString>, now: Timestamp) -> Values {
         let values = Values::from(values);
-        let held = Held { values: Arc::clone(&values), read: now, due: after(now, READ_AGAIN_AFTER) };
+        if values.is_empty() {
+            self.complain(name, &"there is no such secret", now);
+        }
+        let again = if values.is_empty() { TRIED_AGAIN_AFTER } else { READ_AGAIN_AFTER };
+        let held = Held { values: Arc::clone(&values), read: now, due: after(now, again) };
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), held);
         values
+    }
+
+    /// Says that a secret is of no use, but not with every request: anybody may send one that asks for it. Says whether
+    /// that was said.
+    pub(crate) fn complain(&self, name: &str, problem: &dyn std::fmt::Display, now: Timestamp) -> bool {
+        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        if complained.get(name).is_some_and(|at| now.duration_since(*at) < READ_AGAIN_AFTER) {
+            return false;
+        }
+        complained.insert(name.to_owned(), now);
+        warn!(secret = name, %problem, "A secret of the edge is of no use: nobody is let in by it.");
+        true
     }
 
     fn postpone(&self, name: &str, due: Timestamp) {
@@ -150,6 +173,20 @@ mod tests {
         }
         assert_eq!(lets_in(&secrets, "key", day + 30, None).await, None);
         assert_eq!(lets_in(&secrets, "key", day + 60, Some(&["key"])).await, Some(true));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_not_there_lets_nobody_in_until_it_is_and_that_is_said_from_time_to_time() {
+        let secrets = Secrets::default();
+        assert_eq!(lets_in(&secrets, "", 0, Some(&[])).await, Some(false));
+        assert!(
+            !secrets.complain("origin", &"again", at(299)) && secrets.complain("origin", &"again", at(300))
+        );
+        assert_eq!(lets_in(&secrets, "key", 29, Some(&["key"])).await, Some(false), "it is not read yet");
+        assert_eq!(lets_in(&secrets, "key", 30, Some(&["key"])).await, Some(true));
+        // Who deletes it by mistake locks nobody out, for a day.
+        assert_eq!(lets_in(&secrets, "key", 330, Some(&[])).await, Some(true));
+        assert_eq!(lets_in(&secrets, "key", KEPT_AT_MOST.as_secs() + 360, Some(&[])).await, Some(false));
     }
 
     #[tokio::test]

@@ -87,8 +87,8 @@ impl Sites {
             now.filter(|refusal| !offer.refusals.contains(refusal))
         });
         let told = catalogue.datastreams.values().flat_map(|datastream| {
-            let audiences = datastream.target.iter().flat_map(|target| &target.audiences);
-            let now = check_disclosure(catalogue, &datastream.name, audiences, self.today).into_iter();
+            let told = datastream.told();
+            let now = check_disclosure(catalogue, &datastream.name, told, self.today).into_iter();
             now.filter(|refusal| !datastream.refusals.contains(refusal))
         });
         let record = |refusal| {

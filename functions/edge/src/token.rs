@@ -58,6 +58,12 @@ pub enum Refused {
     /// It names nobody.
     #[error("none of its claims holds an identity")]
     NoIdentity,
+    /// It names somebody by what cannot be an identity.
+    #[error("a claim that is to hold an identity has another form than its namespace asks for")]
+    Identity,
+    /// It may be as good as it likes.
+    #[error("the edge has no key to judge it by")]
+    NoKey,
 }
 
 impl Verifier {
@@ -88,16 +94,16 @@ impl Verifier {
     ///
     /// # Errors
     /// Why it proves none.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Vec<(NamespaceCode, String)>, Refused> {
-        let claims = self.claims(token)?;
+    pub fn verify(&self, token: &Value, now: Timestamp) -> Result<Vec<(NamespaceCode, String)>, Refused> {
+        let claims = self.claims(token.as_str().ok_or(Refused::Form)?)?;
         if !is_valid_at(&claims, now.as_second()) {
             return Err(Refused::Expired);
         }
-        let identities: Vec<_> = self
-            .identities
-            .iter()
-            .filter_map(|(claim, namespace)| Some((namespace.clone(), text(claims.get(claim)?)?)))
-            .collect();
+        let held = self.identities.iter().filter_map(|(claim, namespace)| {
+            let value = claims.get(claim).filter(|value| !value.is_null())?;
+            Some(text(value).map(|text| (namespace.clone(), text)).ok_or(Refused::Identity))
+        });
+        let identities: Vec<_> = held.collect::<Result<_, _>>()?;
         if identities.is_empty() { Err(Refused::NoIdentity) } else { Ok(identities) }
     }
 
@@ -203,7 +209,7 @@ mod tests {
 
     fn judged_by(secret: &[&str], token: &str) -> Result<Vec<(NamespaceCode, String)>, Refused> {
         let verifier = verifier(TokenAlgorithm::HS256, secret).unwrap();
-        verifier.verify(token, Timestamp::from_second(NOW).unwrap())
+        verifier.verify(&json!(token), Timestamp::from_second(NOW).unwrap())
     }
 
     fn judged(token: &str) -> Result<Vec<(NamespaceCode, String)>, Refused> {
@@ -243,7 +249,8 @@ mod tests {
             (token(&with(json!({"exp": "never"}))), Refused::Expired),
             (token(&with(json!({"nbf": NOW + LEEWAY + 1}))), Refused::Expired),
             (token(&with(json!({"email": null}))), Refused::NoIdentity),
-            (token(&with(json!({"email": {"value": "a@example.com"}}))), Refused::NoIdentity),
+            (token(&with(json!({"email": {"value": "a@example.com"}}))), Refused::Identity),
+            (token(&with(json!({"sub": true}))), Refused::Identity),
         ] {
             assert_eq!(judged(&token), Err(expected), "{token}");
         }
@@ -260,10 +267,11 @@ mod tests {
         let now = Timestamp::from_second(NOW).unwrap();
         // A former value may have been a key of another algorithm.
         let verifier = verifier(TokenAlgorithm::ES256, &[&public, SECRET]).unwrap();
-        assert!(verifier.verify(&token, now).is_ok());
+        assert!(verifier.verify(&json!(token), now).is_ok());
+        assert_eq!(verifier.verify(&json!([token]), now), Err(Refused::Form));
         // Nobody may use the public key, which is no secret, as if it were a shared one.
         let forged = signed(&claims(), Algorithm::HS256, &public);
-        assert_eq!(verifier.verify(&forged, now), Err(Refused::Form));
+        assert_eq!(verifier.verify(&json!(forged), now), Err(Refused::Form));
         assert_eq!(judged_by(&[SECRET, &public], &forged), Err(Refused::Signature));
     }
 

@@ -10,7 +10,7 @@ use domain::edge::consent::{Consent, DefaultConsent, may_collect, may_personaliz
 use domain::edge::decide::{Situation, choose};
 use domain::edge::offer::Offer;
 use domain::edge::signal;
-use domain::edge::visitor::{CONFIRMED_AFTER, RecentEvent, StoredVisitor, Visitor};
+use domain::edge::visitor::{CONFIRMED_AFTER, Notification, RecentEvent, StoredVisitor, Visitor};
 use domain::identity::Identity;
 use domain::name::{AudienceName, OfferName};
 use domain::value::{self, FieldPath, Object};
@@ -71,6 +71,8 @@ pub struct Visit {
     pub after: StoredVisitor,
     /// Whether that is to be written.
     pub is_written: bool,
+    /// Whether others wrote the visitor at the same time, again and again, so that it was not.
+    pub is_overtaken: bool,
     /// Whether the visitor allows the request's events to be kept.
     pub may_collect: bool,
     /// Whether what is shown may be chosen for the visitor.
@@ -91,6 +93,7 @@ impl Visit {
         let mut visit = Visit {
             after: stored.clone(),
             is_written: false,
+            is_overtaken: false,
             may_collect: may_collect(consent.as_ref(), default),
             may_personalize: may_personalize(consent.as_ref(), default),
             consent,
@@ -114,7 +117,9 @@ impl Visit {
         // What comes again was heard already.
         let is_known = stored.visitor.knows_request(arrival.request_id);
         let happenings = if is_known { &[][..] } else { arrival.events };
+        let mut displayed = BTreeSet::new();
         for happening in happenings {
+            self.count(&happening.event, arrival, &mut displayed);
             self.take(happening, arrival);
         }
         let view = arrival.site.audiences.view(&self.after.visitor, now);
@@ -143,17 +148,23 @@ impl Visit {
         }
     }
 
-    /// Takes what an event says of the visitor.
-    fn take(&mut self, happening: &Happening, arrival: &Arrival<'_>) {
-        let Happening { event, fields, at, login } = happening;
-        let visitor = &mut self.after.visitor;
+    /// Counts what an event reports, a display once a request. Only what this site may show now is counted: a page may
+    /// report whatever it likes.
+    fn count(&mut self, event: &Event, arrival: &Arrival<'_>, displayed: &mut BTreeSet<OfferName>) {
         for (offer, notification) in notifications(event) {
-            // Only what this site shows is counted: a page may report whatever it likes.
-            if arrival.site.datastream.offers.contains(&offer) {
-                visitor.notify(&offer, notification, arrival.now);
+            let is_shown = |each: &Offer| each.name == offer && each.runs_at(arrival.now);
+            let is_again = notification == Notification::Display && !displayed.insert(offer.clone());
+            if !is_again && arrival.site.offers.iter().any(is_shown) {
+                self.after.visitor.notify(&offer, notification, arrival.now);
                 self.notified += 1;
             }
         }
+    }
+
+    /// Takes what an event says of the visitor.
+    fn take(&mut self, happening: &Happening, arrival: &Arrival<'_>) {
+        let Happening { fields, at, login, .. } = happening;
+        let visitor = &mut self.after.visitor;
         for (dataset, source) in arrival.catalogue.signals(&arrival.site.datastream.name) {
             let Some(schema) = arrival.catalogue.schemas.get(&dataset.schema) else { continue };
             let reading = signal::read(&arrival.catalogue.namespaces, source, schema, fields);
@@ -167,7 +178,8 @@ impl Visit {
 
     /// What the page is shown and told for its events.
     ///
-    /// Where Adobe Target has decided for a scope, that is shown instead of the project's own offer.
+    /// Who refuses collection is shown and told nothing at all. Where Adobe Target has decided for a scope, that is shown
+    /// instead of the project's own offer.
     pub fn handles(&self, arrival: &Arrival<'_>, decided: &Decided) -> Vec<Handle> {
         if !self.may_collect {
             return Vec::new();
@@ -179,7 +191,7 @@ impl Visit {
         handles
     }
 
-    /// The offers for the scopes that an event asks for. To whom nothing may be chosen, what everybody may see is shown.
+    /// The offers for the scopes that an event asks for. Who refuses personalisation alone is shown what everybody may see.
     fn decisions(
         &self,
         index: usize,

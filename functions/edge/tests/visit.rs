@@ -214,6 +214,16 @@ fn reports_are_counted_per_offer_once_a_request_and_only_of_the_sites_own_offers
 }
 
 #[test]
+fn a_display_is_counted_once_a_request_and_only_of_what_may_be_shown() {
+    let mut shop = Shop::open();
+    let [coupon, refused] = ["diy_coupon", "kitchen_planner"].map(|name| report("display", name)[0].clone());
+    shop.visit(json!([coupon, coupon, refused]), Saying::default());
+    let notified = shop.stored.visitor.notified.iter();
+    let displayed: Vec<_> = notified.map(|(offer, each)| (offer.to_string(), each.displayed)).collect();
+    assert_eq!(displayed, [("diy_coupon".to_owned(), 1)]);
+}
+
+#[test]
 fn whoever_refuses_collection_leaves_nothing_but_that_word_and_is_shown_nothing() {
     let mut shop = Shop::open();
     shop.view(&mover());

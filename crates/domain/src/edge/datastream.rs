@@ -48,9 +48,18 @@ pub struct Datastream {
     pub target: Option<TargetRule>,
     /// What a request may hold.
     pub limits: Limits,
-    /// Why Adobe Target is not told of some audiences, as judged when the catalogue was compiled.
+    /// Why Adobe Target or browsers are not told of some audiences, as judged when the catalogue was compiled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,
+}
+
+impl Datastream {
+    /// The audiences of which others are to be told: Adobe Target, and browsers where they are told of any.
+    pub fn told(&self) -> BTreeSet<&AudienceName> {
+        let target = self.target.iter().flat_map(|target| &target.audiences);
+        let browsers = self.audiences.iter().filter(|_| self.browser_audiences);
+        target.chain(browsers).collect()
+    }
 }
 
 /// How a page proves who is logged in: a JSON Web Token in the event's `data.tributary.token`.

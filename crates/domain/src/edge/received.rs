@@ -33,6 +33,6 @@ pub struct Received {
     /// The identities of whoever had proved to be logged in.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub login: BTreeSet<Identity>,
-    /// The event as it came, to the digit; without the token, where one proved a login.
+    /// The event as it came, to the digit, with `null` for the token that was to prove a login.
     pub event: Box<RawValue>,
 }

@@ -22,6 +22,9 @@ const EXAMPLE: &str = "examples/home-improvement";
 /// The key by which the shop proves who has signed in.
 const SIGN_IN_KEY: &str = "demo-key-of-the-shop-with-32-bytes";
 
+/// The key that the shop's own servers show.
+const SERVER_KEY: &str = "demo-key-of-the-shop-servers";
+
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -37,11 +40,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts the emulator, deploys, hands over the shop's key, lays the project out and opens the shop.
+    /// Starts the emulator, deploys, hands over the shop's keys, lays the project out and opens the shop.
     pub fn set(browser: &Browser) -> Result<Self> {
         let on = Deployed::start(vec!["EdgeAccess=url".to_owned()])?;
-        progress::step("handing over the key of the shop's sign-in", || {
-            on.put_secret("edge/shop-login", SIGN_IN_KEY)
+        progress::step("handing over the keys of the shop's sign-in and of its servers", || {
+            on.put_secret("edge/shop-login", SIGN_IN_KEY)?;
+            on.put_secret("edge/shop-server", SERVER_KEY)
         })?;
         let project = workspace::target().join("demo-edge/project");
         if project.exists() {
