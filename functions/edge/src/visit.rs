@@ -201,13 +201,7 @@ impl Visit {
     ) -> Option<Handle> {
         let asked = event.personalization.as_ref()?;
         let is_member = |audience: &AudienceName| arrival.is_in(&self.after, audience);
-        let none: BTreeSet<OfferName> = BTreeSet::new();
-        let situation = Situation {
-            visitor: &self.after.visitor,
-            is_member: &is_member,
-            refused: &none,
-            now: arrival.now,
-        };
+        let situation = Situation { visitor: &self.after.visitor, is_member: &is_member, now: arrival.now };
         let may_show = |offer: &&Offer| {
             let is_for_all = offer.audiences().next().is_none() && offer.cap.is_none();
             (self.may_personalize || is_for_all) && reply::is_renderable(offer, asked)

@@ -56,7 +56,7 @@ async fn a_reference_that_is_renewed_after_it_was_seen_is_not_forgotten() {
     let seen = identities.see_reference(&partner_id, &reference).await.unwrap().expect("it is there");
     identities.refer(&partner_id, &reference).await.unwrap();
     identities.forget(&seen).await.unwrap();
-    assert_eq!(identities.references(&partner_id).await.unwrap(), [reference.clone()]);
+    assert_eq!(identities.references(&partner_id).await.unwrap(), std::slice::from_ref(&reference));
 
     let seen = identities.see_reference(&partner_id, &reference).await.unwrap().expect("it is there");
     for _ in 0..2 {

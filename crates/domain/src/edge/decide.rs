@@ -1,12 +1,10 @@
 //! The decision: which offer a visitor is shown for a scope.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::edge::offer::Offer;
 use crate::edge::visitor::Visitor;
-use crate::name::{AudienceName, OfferName};
+use crate::name::AudienceName;
 
 /// What a decision rests on besides the offers.
 pub struct Situation<'a> {
@@ -14,14 +12,12 @@ pub struct Situation<'a> {
     pub visitor: &'a Visitor,
     /// Whether the visitor is in an audience.
     pub is_member: &'a dyn Fn(&AudienceName) -> bool,
-    /// Offers that policies or contracts refuse.
-    pub refused: &'a BTreeSet<OfferName>,
     /// When.
     pub now: Timestamp,
 }
 
 /// The offer for a scope: of those that the visitor may be shown the one of the highest priority, of equal ones the
-/// first by name. An offer that is refused is passed over, so that the scope's fallback is shown.
+/// first by name. Offers that policies or contracts refuse are not among those given.
 pub fn choose<'a>(
     offers: impl IntoIterator<Item = &'a Offer>,
     scope: &str,
@@ -35,8 +31,7 @@ pub fn choose<'a>(
 
 impl Situation<'_> {
     fn allows(&self, offer: &Offer) -> bool {
-        !self.refused.contains(&offer.name)
-            && offer.runs_at(self.now)
+        offer.runs_at(self.now)
             && offer.all.iter().all(|audience| (self.is_member)(audience))
             && !offer.none.iter().any(|audience| (self.is_member)(audience))
             && !self.is_capped(offer)
@@ -53,6 +48,8 @@ impl Situation<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::edge::offer::{Cap, Item};
 
@@ -75,11 +72,9 @@ mod tests {
         }
     }
 
-    fn chosen(offers: &[Offer], visitor: &Visitor, audiences: &[&str], refused: &[&str]) -> Option<String> {
-        let refused = refused.iter().map(|name| name.parse().unwrap()).collect();
+    fn chosen(offers: &[Offer], visitor: &Visitor, audiences: &[&str]) -> Option<String> {
         let is_member = |name: &AudienceName| audiences.contains(&name.as_str());
-        let situation =
-            Situation { visitor, is_member: &is_member, refused: &refused, now: NOW.parse().unwrap() };
+        let situation = Situation { visitor, is_member: &is_member, now: NOW.parse().unwrap() };
         choose(offers, "__view__", &situation).map(|offer| offer.name.to_string())
     }
 
@@ -92,18 +87,13 @@ mod tests {
         let elsewhere = Offer { scope: "home-promo".to_owned(), ..offer("elsewhere", 99) };
         let offers = [coupon, welcome, offer("fallback", 0), over, later, elsewhere];
         let nobody = Visitor::default();
-        for (audiences, refused, expected) in [
-            (&["movers"][..], &[][..], "coupon"),
-            (&[], &[], "welcome"),
-            (&["buyers"], &[], "fallback"),
-            (&["movers", "buyers"], &[], "coupon"),
-            (&["movers", "buyers"], &["coupon"], "fallback"),
+        for (audiences, expected) in [
+            (&["movers"][..], "coupon"),
+            (&[], "welcome"),
+            (&["buyers"], "fallback"),
+            (&["movers", "buyers"], "coupon"),
         ] {
-            assert_eq!(
-                chosen(&offers, &nobody, audiences, refused).as_deref(),
-                Some(expected),
-                "{audiences:?}"
-            );
+            assert_eq!(chosen(&offers, &nobody, audiences).as_deref(), Some(expected), "{audiences:?}");
         }
     }
 
@@ -119,13 +109,13 @@ mod tests {
         ] {
             let times = shown.iter().map(|at| at.parse().unwrap()).collect();
             visitor.shown.insert("coupon".parse().unwrap(), times);
-            assert_eq!(chosen(&offers, &visitor, &[], &[]).as_deref(), Some(expected), "{shown:?}");
+            assert_eq!(chosen(&offers, &visitor, &[]).as_deref(), Some(expected), "{shown:?}");
         }
     }
 
     #[test]
     fn of_equal_priorities_the_first_by_name_is_shown() {
         let offers = [offer("b", 1), offer("a", 1)];
-        assert_eq!(chosen(&offers, &Visitor::default(), &[], &[]).as_deref(), Some("a"));
+        assert_eq!(chosen(&offers, &Visitor::default(), &[]).as_deref(), Some("a"));
     }
 }
