@@ -36,7 +36,6 @@
         likely_recent_mover: visitor.likelyRecentMover,
         match_confidence: visitor.matchConfidence,
         renovation_budget: visitor.renovationBudget,
-        renovation_budget: visitor.renovationBudget,
       },
     };
   }
