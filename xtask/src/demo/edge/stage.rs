@@ -25,6 +25,9 @@ const SIGN_IN_KEY: &str = "demo-key-of-the-shop-with-32-bytes";
 /// The key that the shop's own servers show.
 const SERVER_KEY: &str = "demo-key-of-the-shop-servers";
 
+/// What a page sends that asks for the offers of a scope.
+const ASKING: &str = r#"{"events":[{"query":{"personalization":{"decisionScopes":["home-promo"]}}}]}"#;
+
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -93,7 +96,16 @@ impl Stage {
         );
         println!("{DIM}# `ada` and `ben` have accounts, with the password `workbench`{DIM:#}");
         let project = self.project.display();
-        self.on.print(&[format!("$EDITOR {project}; tributary apply {project}")]);
+        self.on.print(&[
+            "tributary offers".to_owned(),
+            "# the edge without a browser".to_owned(),
+            format!(
+                "curl -s \"$AWS_ENDPOINT_URL/ee/v1/interact?configId=shop_web\" -H \"Host: $TRIBUTARY_EDGE_HOST\" \
+                 -H 'Origin: https://www.shop.test' -d '{ASKING}'"
+            ),
+            format!("# change the project that is in force, in {project}, and then"),
+            format!("tributary apply {project}"),
+        ]);
         loop {
             self.check()?;
             thread::sleep(Duration::from_millis(500));
