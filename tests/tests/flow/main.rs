@@ -16,6 +16,7 @@ mod events;
 mod files;
 mod governance;
 mod hostile;
+mod linking;
 mod profiles;
 mod runs;
 mod server;
