@@ -128,6 +128,10 @@ pub struct Namespace {
     pub kind: NamespaceType,
     /// How its values are compared.
     pub value: ValueRule,
+    /// Whether only the SHA-256 of its values is kept. They are found and matched as before, since keys are made of it;
+    /// what is sent of them are hashes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hashed: bool,
 }
 
 /// The code of the namespace of the edge's visitors.
@@ -181,6 +185,7 @@ impl Namespace {
             title: title.to_owned(),
             kind,
             value,
+            hashed: false,
         })
         .into()
     }
@@ -195,11 +200,17 @@ impl Namespace {
         }
     }
 
-    /// The one form of a value of this namespace.
+    /// The one form of a value of this namespace, as it is kept.
     ///
     /// # Errors
     /// Where the value breaks the namespace's rule; the message names the rule, never the value.
     pub fn normalise(&self, value: &str) -> Result<Normalised, InvalidIdentity> {
+        let normalised = self.follow_rule(value)?;
+        let value = if self.hashed { hex::encode(normalised.digest) } else { normalised.value };
+        Ok(Normalised { value, ..normalised })
+    }
+
+    fn follow_rule(&self, value: &str) -> Result<Normalised, InvalidIdentity> {
         let value = value.trim();
         let length = value.chars().count();
         let refuse = |expected| InvalidIdentity { namespace: self.code.clone(), length, expected };
@@ -273,6 +284,23 @@ mod tests {
         assert_eq!(clear.value, "mary@example.com");
         assert_eq!(clear.digest, hashed.digest);
         assert_eq!(namespace("Email").family(), namespace("Email_LC_SHA256").family());
+    }
+
+    #[test]
+    fn of_a_namespace_that_keeps_hashes_the_digest_stays_the_same_and_no_value_is_kept() {
+        for (code, value) in
+            [("Email", " Mary@Example.com "), ("Phone_E.164", "+15559876543"), ("GAID", "1234")]
+        {
+            let clear = namespace(code);
+            let hashed = Namespace { hashed: true, ..clear.clone() };
+            let (clear, hashed) = (clear.normalise(value).unwrap(), hashed.normalise(value).unwrap());
+            assert_eq!(hashed.digest, clear.digest, "{code}");
+            assert_eq!(hashed.value, hex::encode(clear.digest), "{code}");
+        }
+        assert!(
+            Namespace { hashed: true, ..namespace("ECID") }.normalise("123").is_err(),
+            "its rule holds all the same"
+        );
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Project {
         }
     }
 
-    /// Identities are stored under their namespaces: a type stays, and so does a namespace that identifies anyone.
+    /// Identities are stored under their namespaces: a type stays, and so do a namespace that identifies anyone and
+    /// what is kept of its values.
     fn check_namespaces(&self, previous: &Catalogue, problems: &mut Vec<Problem>) {
         let used: BTreeSet<&NamespaceCode> = previous
             .schemas
@@ -96,6 +97,15 @@ impl Project {
                         self.forms.namespaces.form.as_ref().map_or(Position::START, |form| form.place(code));
                     let help = "restore it, or take a new code for the new type".to_owned();
                     notes.note(at, format!("the type of namespace `{code}` was applied and stays"), help);
+                }
+                Some(now) if now.hashed != before.hashed && used.contains(code) => {
+                    let at =
+                        self.forms.namespaces.form.as_ref().map_or(Position::START, |form| form.place(code));
+                    let message = format!(
+                        "whether namespace `{code}` keeps only hashes was applied and stays: identities are stored by it"
+                    );
+                    let help = format!("write `hashed: {}`, or take a new code", before.hashed);
+                    notes.note(at, message, help);
                 }
                 None if used.contains(code) => {
                     let message = format!("namespace `{code}` is gone, and stored identities are of it");

@@ -113,6 +113,7 @@ impl Shop {
                     title: String::new(),
                     kind,
                     value: ValueRule::Text,
+                    hashed: false,
                 },
             ))
             .find(|each| each.code.as_str() == namespace);

@@ -110,6 +110,7 @@ mod tests {
             title: String::new(),
             kind: NamespaceType::CrossDevice,
             value: ValueRule::Text,
+            hashed: false,
         };
         std::iter::once(customer).chain(Namespace::standard()).collect()
     }

@@ -17,6 +17,7 @@ struct NamespaceForm {
     code: At<NamespaceCode>,
     title: Option<String>,
     kind: Option<At<NamespaceType>>,
+    hashed: bool,
 }
 
 impl Read for NamespacesForm {
@@ -36,8 +37,9 @@ impl Read for NamespaceForm {
         let code = members.required("code", notes);
         let title = members.optional("title", notes);
         let kind = members.optional("type", notes);
+        let hashed = members.optional("hashed", notes);
         members.finish(notes);
-        Some(NamespaceForm { code: code?, title: title?, kind: kind? })
+        Some(NamespaceForm { code: code?, title: title?, kind: kind?, hashed: hashed?.unwrap_or_default() })
     }
 }
 
@@ -84,7 +86,7 @@ impl NamespacesForm {
     pub(crate) fn compile(&self) -> Vec<Namespace> {
         let mut standard = Namespace::standard();
         let mut namespaces = Vec::new();
-        for NamespaceForm { code, title, kind } in &self.0 {
+        for NamespaceForm { code, title, kind, hashed } in &self.0 {
             let known = standard.iter().position(|known| known.code == code.value);
             let mut namespace = match (known, kind) {
                 (Some(known), _) => standard.remove(known),
@@ -94,6 +96,7 @@ impl NamespacesForm {
             if let Some(title) = title {
                 namespace.title.clone_from(title);
             }
+            namespace.hashed = *hashed;
             namespaces.push(namespace);
         }
         namespaces.extend(standard);
@@ -112,7 +115,7 @@ fn custom(code: NamespaceCode, kind: NamespaceType) -> Namespace {
         NamespaceType::Phone => ValueRule::PhoneE164,
         _ => ValueRule::Text,
     };
-    Namespace { title: code.to_string(), code, kind, value }
+    Namespace { title: code.to_string(), code, kind, value, hashed: false }
 }
 
 impl Forms {

@@ -156,6 +156,7 @@ fn what_was_applied_does_not_change_its_kind() {
     let before = compiled(&example(), None).catalogue;
     let folder = changed(|folder| {
         replace(folder, "namespaces.yaml", "cross_device", "device");
+        replace(folder, "namespaces.yaml", "code: Email", "code: Email\n    hashed: true");
         replace(folder, "destinations/northlight_seed.yaml", "s3-file", "facebook");
         replace(folder, "dataflows/prospects_to_file.yaml", "agency_file", "newsletter_file");
     });
