@@ -172,7 +172,8 @@ impl Catalogue {
     /// Every dataset and field that can give a profile an identity of a namespace.
     ///
     /// A dataset whose rows only find profiles by that identity supplies none: the profile had it before. That is so
-    /// where rows without a profile are set aside and no second identity of the row could be linked by the first.
+    /// where rows without a profile are set aside and no second identity of the row could be linked by the first. A
+    /// dataset that is keyed by a partner's ID finds who holds it already.
     pub fn identity_suppliers(&self, namespace: &NamespaceCode) -> Vec<(&Dataset, FieldPath)> {
         let mut suppliers = Vec::new();
         for dataset in self.datasets.values() {
@@ -180,7 +181,8 @@ impl Catalogue {
             let links =
                 |code: &NamespaceCode| self.namespace(code).is_some_and(|known| known.kind.links_people());
             let linking = identities.iter().filter(|(_, identity)| links(&identity.namespace)).count();
-            let only_finds = links(namespace) && linking < 2 && dataset.on_unmatched == OnUnmatched::SetAside;
+            let only_finds = dataset.on_unmatched == OnUnmatched::SetAside
+                && if links(namespace) { linking < 2 } else { linking == 0 };
             if !only_finds {
                 let mine = identities.into_iter().filter(|(_, identity)| identity.namespace == *namespace);
                 suppliers.extend(mine.map(|(path, _)| (dataset, path)));

@@ -166,7 +166,8 @@ pub struct Fragment {
     pub token: OrderToken,
     /// Names its content.
     pub hash: ContentHash,
-    /// The keys of the identities that its record linked.
+    /// The keys of the identities that its record linked. None, where the record is keyed by a partner's ID: it says
+    /// something of whoever holds that ID, and who that is others say.
     pub identities: BTreeSet<IdentityKey>,
     /// The partner's IDs in it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -184,6 +185,16 @@ pub struct Fragment {
 }
 
 impl Fragment {
+    /// Whether its record is keyed by a partner's ID.
+    pub fn is_keyed_by_partner_id(&self) -> bool {
+        self.identities.is_empty()
+    }
+
+    /// Whether a partner's ID is in it.
+    pub fn holds(&self, partner_id: &IdentityKey) -> bool {
+        self.partner_ids.iter().any(|identity| identity.key == *partner_id)
+    }
+
     /// Whether it, or an attribute that both have, speaks of a later time than the other.
     fn is_ahead_of(&self, other: &Fragment) -> bool {
         let mut shared = self.older.iter().filter_map(|(path, token)| Some((token, other.older.get(path)?)));
@@ -219,6 +230,8 @@ pub enum Change {
 pub struct WriteRules {
     /// What a row does to the stored record.
     pub mode: WriteMode,
+    /// Whether records are keyed by a partner's ID.
+    pub keyed_by_partner_id: bool,
     /// Whether rows have times of their own: then a row whose time has advanced counts as changed.
     pub row_times: bool,
     /// Days after which an unchanged record is confirmed anew: half of the dataset's retention, if it has one.
@@ -229,8 +242,8 @@ pub struct WriteRules {
 
 /// Decides what a record does to the stored fragment.
 pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> Change {
-    let identities: BTreeSet<IdentityKey> =
-        record.identities().map(|identity| identity.key.clone()).collect();
+    let linked = record.identities().filter(|_| !rules.keyed_by_partner_id);
+    let identities: BTreeSet<IdentityKey> = linked.map(|identity| identity.key.clone()).collect();
     let same = stored.filter(|stored| stored.token == record.token);
     let written = |token, attributes: Object, older, partner_ids: BTreeSet<Identity>| Fragment {
         version: stored.map_or(1, |stored| stored.version.saturating_add(1)),
@@ -313,8 +326,13 @@ mod tests {
     use crate::namespace::Namespace;
     use crate::value::Value;
 
-    const RULES: WriteRules =
-        WriteRules { mode: WriteMode::Replace, row_times: false, confirm_after: None, today: 100 };
+    const RULES: WriteRules = WriteRules {
+        mode: WriteMode::Replace,
+        keyed_by_partner_id: false,
+        row_times: false,
+        confirm_after: None,
+        today: 100,
+    };
     const UPSERT: WriteRules = WriteRules { mode: WriteMode::Upsert, ..RULES };
 
     fn token(time: u64, batch: u64) -> OrderToken {

@@ -116,6 +116,13 @@ impl Graph {
         Ok(Some(next))
     }
 
+    /// This graph with the key of one more fragment, as the next version; nothing where it is listed already.
+    pub fn listing(&self, fragment: &FragmentKey) -> Option<Graph> {
+        let mut next = self.clone();
+        next.version = self.version.saturating_add(1);
+        next.fragments.insert(fragment.clone()).then_some(next)
+    }
+
     /// Links all pairs of a record's identities.
     fn link_all(&mut self, record: &Record, dataset: &DatasetName) {
         let keys: BTreeSet<&IdentityKey> = record.identities().map(|identity| &identity.key).collect();

@@ -8,7 +8,7 @@ use crate::catalogue::Catalogue;
 use crate::dataset::Dataset;
 use crate::fragment::{OrderToken, Record, WriteRules};
 use crate::identity::{Identity, Keyring};
-use crate::namespace::{InvalidIdentity, NamespaceCode};
+use crate::namespace::{InvalidIdentity, NamespaceCode, NamespaceType};
 use crate::profile::day_number;
 use crate::schema::Schema;
 use crate::value::{self, FieldPath, Object, Value};
@@ -112,6 +112,12 @@ impl<'a> Intake<'a> {
         Ok(Some(identity))
     }
 
+    /// Whether the dataset's records are keyed by a partner's ID: they enrich whoever holds it, and link nobody.
+    pub fn is_keyed_by_partner_id(&self) -> bool {
+        let primary = self.identities.first().and_then(|(_, code)| self.catalogue.namespace(code));
+        primary.is_some_and(|namespace| namespace.kind == NamespaceType::PartnerId)
+    }
+
     /// Whether a person has one identity of a namespace.
     pub fn is_unique(&self, namespace: &NamespaceCode) -> bool {
         self.catalogue.namespace(namespace).is_some_and(|known| known.kind.is_unique())
@@ -126,6 +132,7 @@ impl<'a> Intake<'a> {
     pub fn rules(&self, now: Timestamp) -> WriteRules {
         WriteRules {
             mode: self.dataset.write_mode,
+            keyed_by_partner_id: self.is_keyed_by_partner_id(),
             // An event has a time of its own, as a row may have.
             row_times: self.dataset.files().is_none_or(|files| files.row_time.is_some()),
             confirm_after: self.dataset.retention.days.map(|days| days / 2),

@@ -58,18 +58,25 @@ pub fn day_number(now: Timestamp) -> i32 {
 
 impl Profile {
     /// The fragments that may be used at an instant: those whose dataset is in the catalogue, kept long enough, and
-    /// under a contract that has not run out. What is swept up later is out of use at once.
+    /// under a contract that has not run out. What is swept up later is out of use at once. What is keyed by a partner's
+    /// ID counts while another of them holds that ID.
     pub fn usable<'a>(
         &'a self,
         catalogue: &'a Catalogue,
         now: Timestamp,
     ) -> impl Iterator<Item = (&'a FragmentKey, &'a Fragment)> {
-        self.fragments.iter().filter(move |(key, fragment)| {
-            catalogue
-                .datasets
-                .get(&key.dataset)
-                .is_some_and(|dataset| may_be_used(catalogue, dataset, fragment, now))
-        })
+        let is_current = move |(key, fragment): &(&'a FragmentKey, &'a Fragment)| {
+            let dataset = catalogue.datasets.get(&key.dataset);
+            dataset.is_some_and(|dataset| may_be_used(catalogue, dataset, fragment, now))
+        };
+        let is_held = move |partner_id: &IdentityKey| {
+            let mut current = self.fragments.iter().filter(is_current);
+            current.any(|(_, fragment)| fragment.holds(partner_id))
+        };
+        self.fragments
+            .iter()
+            .filter(is_current)
+            .filter(move |(key, fragment)| !fragment.is_keyed_by_partner_id() || is_held(&key.primary))
     }
 
     /// Whether the profile is in an audience as a definition decided it; nothing where it is in as another one did.

@@ -157,7 +157,13 @@ mod tests {
             attributes: Object::from([("plan".to_owned(), Value::String(plan.to_owned()))]),
         };
         let crm = "crm".parse().unwrap();
-        let rules = WriteRules { mode: WriteMode::Replace, row_times: false, confirm_after: None, today: 0 };
+        let rules = WriteRules {
+            mode: WriteMode::Replace,
+            keyed_by_partner_id: false,
+            row_times: false,
+            confirm_after: None,
+            today: 0,
+        };
         let domain::fragment::Change::Written(fragment) = decide(None, &record, rules) else { panic!() };
         let graph = Graph::born(&record, &crm).unwrap();
         let fragments = graph.fragments.iter().cloned().map(|key| (key, fragment.clone())).collect();

@@ -17,6 +17,8 @@ use jiff::Timestamp;
 
 use crate::quarantine::code;
 
+mod enrich;
+
 /// How many fragments one partner ID may refer to.
 pub const MOST_REFERENCES: u16 = 100;
 
@@ -92,6 +94,9 @@ impl<'a> Applier<'a> {
     }
 
     async fn attempt(&self, record: &Record) -> Result<Try, Error> {
+        if self.intake.is_keyed_by_partner_id() {
+            return self.enrich(record).await;
+        }
         if let Some(profile) = self.store.identities.link(&record.primary.key).await? {
             return self.write(record, &profile, &[]).await;
         }
@@ -183,6 +188,9 @@ impl<'a> Applier<'a> {
         profile: &ProfileId,
         unlinked: &[&Identity],
     ) -> Result<Linked, Error> {
+        if self.intake.is_keyed_by_partner_id() {
+            return self.list(record, profile).await;
+        }
         let mut unlinked = unlinked.to_vec();
         for identity in &record.others {
             match self.store.identities.link(&identity.key).await? {

@@ -17,6 +17,7 @@ mod files;
 mod governance;
 mod hostile;
 mod linking;
+mod partner_ids;
 mod profiles;
 mod runs;
 mod server;

@@ -31,7 +31,7 @@ pub(crate) struct DatasetForm {
     labels: Vec<At<Label>>,
     source: SourceForm,
     write_mode: WriteMode,
-    on_unmatched: Option<OnUnmatched>,
+    on_unmatched: Option<At<OnUnmatched>>,
     error_threshold: Option<f64>,
     retention: Retention,
 }
@@ -383,6 +383,13 @@ impl FilesForm {
     }
 }
 
+/// Whether a schema's records are keyed by a partner's IDs.
+fn is_keyed_by_partner_id(schema: &Schema, scope: &Scope<'_>) -> bool {
+    let primary = schema.identities().into_iter().find(|(_, identity)| identity.primary);
+    let namespace = primary.and_then(|(_, identity)| scope.catalogue.namespace(&identity.namespace));
+    namespace.is_some_and(|namespace| namespace.kind == NamespaceType::PartnerId)
+}
+
 /// Whether a pattern reads back the day that it writes.
 fn check_file_time(pattern: &str) -> Result<(), String> {
     let day = DateTime::constant(2026, 11, 22, 3, 4, 5, 0);
@@ -411,11 +418,21 @@ impl DatasetForm {
         if let Some(schema) = schema {
             self.check_partner(schema, scope, notes);
         }
+        let is_keyed_by_partner_id = schema.is_some_and(|schema| is_keyed_by_partner_id(schema, scope));
+        if let (true, Some(At { value: OnUnmatched::Create, at })) =
+            (is_keyed_by_partner_id, &self.on_unmatched)
+        {
+            let message = format!(
+                "schema `{}` is keyed by a partner's IDs, which make nobody a customer: no profile is created",
+                self.schema.value
+            );
+            notes.note(*at, message, "write `on_unmatched: set_aside`, or leave it out".to_owned());
+        }
         // Who a customer is, is the company's own to say.
         // Of a visitor nobody else knows anything: what is said of them makes a profile.
         let is_file = matches!(self.source, SourceForm::Files(_));
-        let of_origin =
-            if self.partner.is_some() && is_file { OnUnmatched::SetAside } else { OnUnmatched::Create };
+        let sets_aside = is_keyed_by_partner_id || self.partner.is_some() && is_file;
+        let of_origin = if sets_aside { OnUnmatched::SetAside } else { OnUnmatched::Create };
         Some(Dataset {
             name: name.clone(),
             title: self.title.clone().unwrap_or_else(|| name.to_string()),
@@ -424,7 +441,7 @@ impl DatasetForm {
             labels: self.labels.iter().map(|label| label.value.clone()).collect(),
             source: self.source.compile(),
             write_mode: self.write_mode,
-            on_unmatched: self.on_unmatched.unwrap_or(of_origin),
+            on_unmatched: self.on_unmatched.as_ref().map_or(of_origin, |on_unmatched| on_unmatched.value),
             error_threshold: self.error_threshold.unwrap_or(ERROR_THRESHOLD),
             retention: self.retention,
         })

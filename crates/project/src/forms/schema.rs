@@ -191,6 +191,44 @@ impl SchemaForm {
         }
     }
 
+    /// A record is of the person whom its primary identity names, or of whoever holds the partner's ID that keys it: that
+    /// one links nobody, and so nothing beside it may.
+    fn check_identities(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let mut identities = Vec::new();
+        for identity in self.fields.iter().filter_map(|(_, field)| field.identity.as_ref()) {
+            let namespace = &identity.value.namespace;
+            let kind = scope.forms.namespace_type(&scope.catalogue.namespaces, namespace, notes);
+            identities.extend(kind.map(|kind| (&identity.value, kind)));
+        }
+        if self.class != Class::Profile {
+            return;
+        }
+        for (primary, kind) in identities.iter().filter(|(identity, _)| identity.primary) {
+            let code = &primary.namespace;
+            let linking = identities.iter().find(|(_, kind)| kind.links_people());
+            match (kind, linking) {
+                (NamespaceType::NonPeople, _) => {
+                    let message = format!(
+                        "namespace `{}` holds IDs of no person, which are no primary identity of class `profile`",
+                        code.value
+                    );
+                    let help = "make an e-mail address or an ID of your own the primary identity".to_owned();
+                    notes.note(code.at, message, help);
+                }
+                (NamespaceType::PartnerId, Some((other, _))) => {
+                    let message = format!(
+                        "namespace `{}` holds a partner's IDs, which link nobody: a schema with an identity of namespace `{}` is not keyed by them",
+                        code.value, other.namespace.value
+                    );
+                    let help =
+                        format!("make that of namespace `{}` the primary identity", other.namespace.value);
+                    notes.note(code.at, message, help);
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// An event is its visitor's: who that is, is the edge's to say, from the request and not from a field.
     fn check_event(&self, notes: &mut Notes<'_>) {
         for (_, field) in &self.fields {
@@ -215,10 +253,8 @@ impl SchemaForm {
         scope.forms.check_labels(&self.labels, notes);
         for (_, field) in &self.fields {
             scope.forms.check_labels(&field.labels, notes);
-            if let Some(identity) = &field.identity {
-                identity.value.check(self.class, scope, notes);
-            }
         }
+        self.check_identities(scope, notes);
         let fields = self.fields.iter().map(|(path, field)| (path.clone(), field.compile(&self.labels)));
         Some(Schema {
             name: name.clone(),
@@ -281,23 +317,6 @@ impl FieldForm {
             maximum: self.maximum,
             identity,
         }
-    }
-}
-
-impl IdentityForm {
-    fn check(&self, class: Class, scope: &Scope<'_>, notes: &mut Notes<'_>) {
-        let kind = scope.forms.namespace_type(&scope.catalogue.namespaces, &self.namespace, notes);
-        let Some(kind) = kind.filter(|kind| self.primary && !kind.links_people()) else { return };
-        if class != Class::Profile {
-            return;
-        }
-        let what = if kind == NamespaceType::PartnerId { "a partner's IDs" } else { "IDs of no person" };
-        let message = format!(
-            "namespace `{}` holds {what}, which are no primary identity of class `profile`",
-            self.namespace.value
-        );
-        let help = "make an e-mail address or an ID of your own the primary identity".to_owned();
-        notes.note(self.namespace.at, message, help);
     }
 }
 

@@ -176,6 +176,18 @@ fn schemas_and_datasets() {
                 ],
             ),
             (
+                "customers made of a partner's IDs",
+                &[
+                    (
+                        "schemas/partner_enrichment.yaml",
+                        "    identity: {namespace: Email, primary: true}\n",
+                        "",
+                    ),
+                    ("schemas/partner_enrichment.yaml", "NorthlightID}", "NorthlightID, primary: true}"),
+                    ("datasets/northlight_enrichment.yaml", "set_aside #", "create #"),
+                ],
+            ),
+            (
                 "fields that make no sense",
                 &[
                     (SCHEMA, "enum: [basic, plus, private]", "enum: [basic, 2]\n    maximum: 3"),
