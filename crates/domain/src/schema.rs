@@ -10,6 +10,14 @@ use crate::name::SchemaName;
 use crate::namespace::NamespaceCode;
 use crate::value::{FieldPath, Value, can_be_stored};
 
+mod growth;
+mod rules;
+mod union;
+
+pub use growth::{Break, breaks};
+pub use rules::{FORMATS, Format, InvalidPattern, Pattern, Violation};
+pub use union::{TypeConflict, union};
+
 /// A schema: one class and its fields as a tree.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
@@ -17,6 +25,9 @@ pub struct Schema {
     pub name: SchemaName,
     /// A title for people.
     pub title: String,
+    /// What it is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// What its records are.
     pub class: Class,
     /// Its fields by name.
@@ -37,6 +48,9 @@ pub enum Class {
 }
 
 /// One field.
+///
+/// What it says of values holds of the single ones: of each item of an array and of each value of a map, where it is
+/// one of those.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// What it holds.
@@ -45,7 +59,10 @@ pub struct Field {
     /// A title for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Its own data usage labels.
+    /// What it means, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Its own data usage labels; those of whatever lies inside an array or a map are its own too.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<Label>,
     /// Whether a record without it is refused.
@@ -60,6 +77,18 @@ pub struct Field {
     /// The greatest number that it may hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum: Option<f64>,
+    /// How a text is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// What is found in a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
+    /// The fewest characters of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_length: Option<u32>,
+    /// The most characters of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_length: Option<u32>,
     /// Whom it identifies, if it is an identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityDescriptor>,
@@ -100,6 +129,16 @@ pub enum FieldType {
     Map(Box<FieldType>),
 }
 
+impl fmt::Display for Class {
+    /// The word for it in a project's files.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Class::Profile => "profile",
+            Class::ExperienceEvent => "experience_event",
+        })
+    }
+}
+
 impl fmt::Display for FieldType {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -122,17 +161,20 @@ impl Field {
         Field {
             kind,
             title: None,
+            description: None,
             labels: BTreeSet::new(),
             required: false,
             allowed: Vec::new(),
             minimum: None,
             maximum: None,
+            format: None,
+            pattern: None,
+            minimum_length: None,
+            maximum_length: None,
             identity: None,
         }
     }
-}
 
-impl Field {
     /// Whether a value fits the field, and what was expected where it does not. The value is not repeated.
     ///
     /// # Errors
@@ -141,17 +183,36 @@ impl Field {
         if !self.kind.fits(value) {
             return Err("a value of the field's type is expected");
         }
-        if !self.allowed.is_empty() && !self.allowed.contains(value) {
-            return Err("one of the field's listed values is expected");
+        self.check_single(value).map_err(|violation| violation.expectation())
+    }
+
+    /// Holds every single value, whatever arrays and maps it lies in, against the field's rules. Objects have fields,
+    /// and so rules, of their own.
+    fn check_single(&self, value: &Value) -> Result<(), Violation> {
+        match value {
+            Value::Array(items) => items.iter().try_for_each(|item| self.check_single(item)),
+            Value::Object(members) if self.kind.is_of_single_values() => {
+                members.values().try_for_each(|member| self.check_single(member))
+            }
+            Value::Object(_) => Ok(()),
+            single => self.violation(single).map_or(Ok(()), Err),
         }
-        let Some(number) = value.as_number() else { return Ok(()) };
-        let fits = self.minimum.is_none_or(|least| least <= number)
-            && self.maximum.is_none_or(|greatest| number <= greatest);
-        if fits { Ok(()) } else { Err("a number between the field's limits is expected") }
     }
 }
 
 impl FieldType {
+    /// The type of the single values, below every array and map: a scalar or an object.
+    pub fn single(&self) -> &FieldType {
+        match self {
+            FieldType::Array(item) | FieldType::Map(item) => item.single(),
+            single => single,
+        }
+    }
+
+    fn is_of_single_values(&self) -> bool {
+        !matches!(self.single(), FieldType::Object(_))
+    }
+
     /// Whether a value is of this type, and can be stored.
     pub fn fits(&self, value: &Value) -> bool {
         match (self, value) {
@@ -224,68 +285,6 @@ impl Schema {
         found.sort_by_key(|(_, identity)| !identity.primary);
         found
     }
-}
-
-/// Two schemas that give one field two types, so that no union of them exists.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error(
-    "field `{path}` is {first} in schema `{first_schema}` and {second} in schema `{second_schema}`: fields of one class share one type"
-)]
-pub struct TypeConflict {
-    /// The field.
-    pub path: FieldPath,
-    /// Its type in the one schema.
-    pub first: Box<FieldType>,
-    /// The one schema.
-    pub first_schema: SchemaName,
-    /// Its type in the other.
-    pub second: Box<FieldType>,
-    /// The other schema.
-    pub second_schema: SchemaName,
-}
-
-/// The union schema of a class: every field that any of its schemas has, with the labels of all.
-///
-/// # Errors
-/// Every field that two schemas give two types.
-pub fn union<'a>(
-    schemas: impl IntoIterator<Item = &'a Schema>,
-    class: Class,
-) -> Result<Fields, Vec<TypeConflict>> {
-    let mut seen: BTreeMap<FieldPath, (Field, SchemaName)> = BTreeMap::new();
-    let mut conflicts = Vec::new();
-    for schema in schemas.into_iter().filter(|schema| schema.class == class) {
-        for (path, field) in schema.leaves() {
-            match seen.get_mut(&path) {
-                None => {
-                    seen.insert(path, (field.clone(), schema.name.clone()));
-                }
-                Some((known, _)) if known.kind == field.kind => {
-                    known.labels.extend(field.labels.iter().cloned())
-                }
-                Some((known, first_schema)) => conflicts.push(TypeConflict {
-                    path,
-                    first: Box::new(known.kind.clone()),
-                    first_schema: first_schema.clone(),
-                    second: Box::new(field.kind.clone()),
-                    second_schema: schema.name.clone(),
-                }),
-            }
-        }
-    }
-    let mut fields = Fields::new();
-    for (path, (field, schema)) in seen {
-        if let Err(at) = insert(&mut fields, &path, field) {
-            conflicts.push(TypeConflict {
-                path,
-                first: Box::new(at),
-                first_schema: schema.clone(),
-                second: Box::new(FieldType::Object(Fields::new())),
-                second_schema: schema,
-            });
-        }
-    }
-    if conflicts.is_empty() { Ok(fields) } else { Err(conflicts) }
 }
 
 /// Puts a field at its path, making the objects on the way.

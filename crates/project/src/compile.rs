@@ -52,6 +52,7 @@ impl Project {
 
     fn check_unchanging(&self, previous: &Catalogue, problems: &mut Vec<Problem>) {
         self.check_namespaces(previous, problems);
+        self.check_growth(previous, problems);
         for (name, destination) in &self.catalogue.destinations {
             if let Some(before) =
                 previous.destinations.get(name).filter(|before| before.plugin != destination.plugin)

@@ -3,6 +3,7 @@
 mod compile;
 mod folder;
 mod forms;
+mod growth;
 mod load;
 mod plugins;
 mod problem;

@@ -9,6 +9,7 @@ use domain::name::{
     SchemaName,
 };
 use domain::namespace::NamespaceCode;
+use domain::schema::Pattern;
 use domain::value::{FieldPath, Value};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -82,10 +83,9 @@ impl Read for f64 {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<f64> {
         match &node.content {
             Content::Double(found) if found.is_finite() => Some(*found),
-            // Whole numbers beyond 32 bits would lose digits here, and no setting needs them.
-            Content::Integer(found) if i32::try_from(*found).is_ok() => {
-                i32::try_from(*found).ok().map(f64::from)
-            }
+            // Whole numbers beyond these would lose digits.
+            #[expect(clippy::cast_precision_loss, reason = "a double has 53 bits for digits")]
+            Content::Integer(found) if found.unsigned_abs() <= 1 << 53 => Some(*found as f64),
             _ => unexpected(node, "a number", notes),
         }
     }
@@ -96,6 +96,15 @@ impl Read for u16 {
         match node.content {
             Content::Integer(found) if u16::try_from(found).is_ok() => u16::try_from(found).ok(),
             _ => unexpected(node, "a whole number from 0 to 65535", notes),
+        }
+    }
+}
+
+impl Read for u32 {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<u32> {
+        match node.content {
+            Content::Integer(found) if u32::try_from(found).is_ok() => u32::try_from(found).ok(),
+            _ => unexpected(node, "a whole number from 0 to 4294967295", notes),
         }
     }
 }
@@ -149,6 +158,7 @@ parsed_from_text!(
     NamespaceCode,
     OfferName,
     PartnerName,
+    Pattern,
     SchemaName,
 );
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::schema::{Field, FieldType};
+use domain::schema::{Field, FieldType, Violation};
 use domain::value::{MAGNITUDES, Value, can_be_stored};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,10 +17,7 @@ use crate::rejected::Code;
 #[derive(Debug)]
 pub(crate) struct Cell {
     kind: Kind,
-    is_identity: bool,
-    allowed: Vec<Value>,
-    minimum: Option<f64>,
-    maximum: Option<f64>,
+    field: Box<Field>,
 }
 
 /// The types that fit into a cell.
@@ -59,13 +56,7 @@ impl Cell {
             FieldType::DateTime => Kind::DateTime,
             FieldType::Object(_) | FieldType::Array(_) | FieldType::Map(_) => return None,
         };
-        Some(Cell {
-            kind,
-            is_identity: field.identity.is_some(),
-            allowed: field.allowed.clone(),
-            minimum: field.minimum,
-            maximum: field.maximum,
-        })
+        Some(Cell { kind, field: Box::new(field.clone()) })
     }
 
     /// The value in a cell; nothing where it is empty.
@@ -73,31 +64,61 @@ impl Cell {
     /// # Errors
     /// What is wrong, and what was expected and found.
     pub(crate) fn read(&self, text: &str) -> Result<Option<Value>, (Code, String)> {
-        let text = if matches!(self.kind, Kind::String) && !self.is_identity { text } else { text.trim() };
+        let is_trimmed = !matches!(self.kind, Kind::String) || self.field.identity.is_some();
+        let text = if is_trimmed { text.trim() } else { text };
         if text.is_empty() {
             return Ok(None);
         }
         let Some(value) = parse(self.kind, text) else {
             return Err((Code::WrongType, expected(self.kind.expectation(), text)));
         };
-        if !self.allowed.is_empty() && !self.allowed.iter().any(|allowed| is_same(allowed, &value)) {
-            let expectation = format!("one of the {} values that the schema allows", self.allowed.len());
-            return Err((Code::NotAllowed, expected(expectation, text)));
+        if value.as_number().is_some_and(|number| !can_be_stored(number)) {
+            let (least, greatest) = (MAGNITUDES.start(), MAGNITUDES.end());
+            let expectation = format!("zero, or a magnitude from {least:e} to {greatest:e}");
+            return Err((Code::OutOfRange, expected(expectation, text)));
         }
-        if let Some(number) = value.as_number() {
-            if !can_be_stored(number) {
-                let (least, greatest) = (MAGNITUDES.start(), MAGNITUDES.end());
-                let expectation = format!("zero, or a magnitude from {least:e} to {greatest:e}");
-                return Err((Code::OutOfRange, expected(expectation, text)));
+        match self.field.violation(&value) {
+            None => Ok(Some(value)),
+            Some(violation) => Err((code(violation), expected(self.expectation(violation), text))),
+        }
+    }
+
+    /// What a value would have to be that does not break the rule.
+    fn expectation(&self, violation: Violation) -> String {
+        let Field { allowed, minimum, maximum, minimum_length, maximum_length, format, pattern, .. } =
+            &*self.field;
+        match violation {
+            Violation::NotAllowed => format!("one of the {} values that the schema allows", allowed.len()),
+            Violation::OutOfRange => between(*minimum, *maximum, ""),
+            Violation::Length => between(*minimum_length, *maximum_length, " characters"),
+            Violation::Format => {
+                let name = format.map_or("", |format| format.as_str());
+                format!("text in the schema's format `{name}`")
             }
-            if let Some(minimum) = self.minimum.filter(|minimum| number < *minimum) {
-                return Err((Code::OutOfRange, expected(format!("at least {minimum}"), text)));
-            }
-            if let Some(maximum) = self.maximum.filter(|maximum| number > *maximum) {
-                return Err((Code::OutOfRange, expected(format!("at most {maximum}"), text)));
+            Violation::Pattern => {
+                let pattern = pattern.as_ref().map_or("", |pattern| pattern.as_str());
+                format!("text that fits the schema's pattern `{pattern}`")
             }
         }
-        Ok(Some(value))
+    }
+}
+
+fn code(violation: Violation) -> Code {
+    match violation {
+        Violation::NotAllowed => Code::NotAllowed,
+        Violation::OutOfRange => Code::OutOfRange,
+        Violation::Length => Code::WrongLength,
+        Violation::Format => Code::WrongFormat,
+        Violation::Pattern => Code::PatternMismatch,
+    }
+}
+
+fn between<T: fmt::Display>(least: Option<T>, greatest: Option<T>, what: &str) -> String {
+    match (least, greatest) {
+        (Some(least), Some(greatest)) => format!("{least} to {greatest}{what}"),
+        (Some(least), None) => format!("at least {least}{what}"),
+        (None, Some(greatest)) => format!("at most {greatest}{what}"),
+        (None, None) => "another value".to_owned(),
     }
 }
 
@@ -136,11 +157,6 @@ fn date(text: &str) -> Option<Date> {
 /// An instant. Without an offset from UTC a text is none.
 pub(crate) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok()
-}
-
-/// Equality in which `3` is `3.0`, as in the schema's own YAML.
-fn is_same(allowed: &Value, value: &Value) -> bool {
-    allowed == value || allowed.as_number().is_some_and(|allowed| value.as_number() == Some(allowed))
 }
 
 /// Says what was expected, and of what was found only kind and length.

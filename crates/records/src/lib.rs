@@ -12,7 +12,7 @@
 //! # email.identity = Some(IdentityDescriptor { namespace: "Email".parse()?, primary: true });
 //! # let fields = [("email".to_owned(), email), ("age".to_owned(), Field::of(FieldType::Integer))];
 //! # let schema =
-//! #     Schema { name: "people".parse()?, title: String::new(), class: Class::Profile, fields: fields.into() };
+//! #     Schema { name: "people".parse()?, title: String::new(), description: None, class: Class::Profile, fields: fields.into() };
 //! # let dataset = Dataset {
 //! #     name: "people".parse()?,
 //! #     title: String::new(),

@@ -37,6 +37,12 @@ pub enum Code {
     NotAllowed,
     /// A number lies outside its field's bounds.
     OutOfRange,
+    /// A text has too few or too many characters.
+    WrongLength,
+    /// A text is not in its field's format.
+    WrongFormat,
+    /// A text does not fit its field's pattern.
+    PatternMismatch,
     /// A required field is empty.
     MissingRequired,
     /// The primary identity is empty.
@@ -54,6 +60,9 @@ impl Code {
             Code::WrongType => "wrong_type",
             Code::NotAllowed => "not_allowed",
             Code::OutOfRange => "out_of_range",
+            Code::WrongLength => "wrong_length",
+            Code::WrongFormat => "wrong_format",
+            Code::PatternMismatch => "pattern_mismatch",
             Code::MissingRequired => "missing_required",
             Code::MissingIdentity => "missing_identity",
             Code::InvalidTime => "invalid_time",

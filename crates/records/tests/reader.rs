@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use domain::dataset::{Dataset, FileSource, Format, OnUnmatched, Retention, Source, WriteMode};
-use domain::schema::{Class, Field, FieldType, Fields, IdentityDescriptor, Schema};
+use domain::schema::{self, Class, Field, FieldType, Fields, IdentityDescriptor, Schema};
 use domain::value::{Object, Value};
 use proptest::prelude::*;
 use records::{HeaderError, LARGEST_RECORD, Reader, Rejected, Row};
@@ -37,7 +37,13 @@ fn schema() -> Schema {
         ("partner".to_owned(), Field::of(FieldType::Object(partner))),
         ("seen".to_owned(), Field::of(FieldType::DateTime)),
     ]);
-    Schema { name: "people".parse().unwrap(), title: "People".into(), class: Class::Profile, fields }
+    Schema {
+        name: "people".parse().unwrap(),
+        title: "People".into(),
+        description: None,
+        class: Class::Profile,
+        fields,
+    }
 }
 
 fn dataset() -> Dataset {
@@ -171,11 +177,8 @@ fn cells_are_checked_by_type() {
                 "wrong_type rating: column `rating`: expected an integer, found a number of 3 characters",
             ),
             ("seven", "expected an integer, found text of 5 characters"),
-            (
-                "0",
-                "out_of_range rating: column `rating`: expected at least 1, found an integer of 1 character",
-            ),
-            ("10", "expected at most 9, found an integer of 2 characters"),
+            ("0", "out_of_range rating: column `rating`: expected 1 to 9, found an integer of 1 character"),
+            ("10", "expected 1 to 9, found an integer of 2 characters"),
         ],
     );
     check_cell(
@@ -373,6 +376,41 @@ fn a_header_says_what_is_wrong_with_it() {
         let found = read(file).map_or_else(|error| error.to_string(), |_| String::new());
         assert!(found.starts_with(expected) || (!expected.is_empty() && found.contains(expected)), "{found}");
         assert!(!found.contains("mary@"), "{found}");
+    }
+}
+
+#[test]
+fn texts_are_held_against_format_pattern_and_length_and_a_reason_never_repeats_them() {
+    let mut field = Field::of(FieldType::String);
+    field.pattern = Some("^[A-Z]{2}-[0-9]+$".parse().unwrap());
+    (field.minimum_length, field.maximum_length) = (Some(4), Some(6));
+    let mut address = Field::of(FieldType::String);
+    address.format = Some(schema::Format::Email);
+    for (field, cell, expected) in [
+        (&field, "AB-12", r#"note="AB-12""#),
+        (
+            &field,
+            "AB-1234",
+            "wrong_length note: column `note`: expected 4 to 6 characters, found text of 7 characters",
+        ),
+        (
+            &field,
+            "ab-12",
+            "pattern_mismatch note: column `note`: expected text that fits the schema's pattern `^[A-Z]{2}-[0-9]+$`, found text of 5 characters",
+        ),
+        (&address, "mary@example.com", r#"note="mary@example.com""#),
+        (
+            &address,
+            "mary",
+            "wrong_format note: column `note`: expected text in the schema's format `email`, found text of 4 characters",
+        ),
+    ] {
+        let mut schema = schema();
+        schema.fields.insert("note".into(), field.clone());
+        let file = format!("mail,country,note\na@example.com,DE,{cell}\n");
+        let mut reader = Reader::new(file.as_bytes(), &dataset(), &schema).unwrap();
+        let found = shown(&reader.next().unwrap().unwrap());
+        assert!(found.contains(expected), "{cell}: {found}");
     }
 }
 

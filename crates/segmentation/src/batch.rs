@@ -101,6 +101,7 @@ mod tests {
         let schema = Schema {
             name: "customer".parse().unwrap(),
             title: String::new(),
+            description: None,
             class: Class::Profile,
             fields: Fields::from([("plan".to_owned(), Field::of(FieldType::String))]),
         };

@@ -23,7 +23,7 @@ pub(crate) fn value(path: &FieldPath, field: &Field, person: &Person, draw: Draw
     if let Some(allowed) = draw.pick(&field.allowed) {
         return Some(allowed.clone());
     }
-    Some(match &field.kind {
+    let value = match &field.kind {
         FieldType::String => Value::String(text(path, person, draw)),
         FieldType::Integer => Value::Integer(integer(field, draw)),
         FieldType::Double => double(field, draw),
@@ -31,7 +31,9 @@ pub(crate) fn value(path: &FieldPath, field: &Field, person: &Person, draw: Draw
         FieldType::Date => Value::String(day(path, draw).to_string()),
         FieldType::DateTime => Value::String(instant(draw).to_string()),
         FieldType::Object(_) | FieldType::Array(_) | FieldType::Map(_) => return None,
-    })
+    };
+    // Nothing is made up that fits a pattern or a format: such a value is rather left out.
+    Some(value).filter(|value| field.required || field.violation(value).is_none())
 }
 
 /// A person's identity of a namespace.

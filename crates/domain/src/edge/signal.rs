@@ -102,7 +102,13 @@ mod tests {
             ("confidence".to_owned(), Field { maximum: Some(1.0), ..Field::of(FieldType::Double) }),
             ("id".to_owned(), Field { identity: Some(identity), ..Field::of(FieldType::String) }),
         ]);
-        Schema { name: "signals".parse().unwrap(), title: String::new(), class: Class::Profile, fields }
+        Schema {
+            name: "signals".parse().unwrap(),
+            title: String::new(),
+            description: None,
+            class: Class::Profile,
+            fields,
+        }
     }
 
     fn object(json: &str) -> Object {

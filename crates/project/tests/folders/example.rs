@@ -9,7 +9,7 @@ use project::{Compiled, Project};
 
 use crate::support::{Kit, changed, example, replace};
 
-const TODAY: Date = date(2026, 11, 22);
+pub const TODAY: Date = date(2026, 11, 22);
 
 fn compiled(folder: &std::path::Path, previous: Option<&Catalogue>) -> Compiled {
     Project::load(folder, &Kit).unwrap().compile(previous, TODAY).unwrap()

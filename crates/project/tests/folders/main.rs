@@ -5,4 +5,6 @@ mod broken;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod support;
