@@ -12,6 +12,7 @@ mod chain;
 mod check;
 mod datum;
 mod error;
+mod explain;
 mod functions;
 mod infer;
 mod json;
@@ -31,6 +32,7 @@ mod reference;
 
 pub use check::Checked;
 pub use error::{Error, ErrorKind, Span};
+pub use explain::{Item, Reason};
 pub use predicate::{Context, Event, Predicate};
 
 /// The union schemas that an expression is checked against, one for each class of records.
@@ -88,14 +90,51 @@ impl Expression {
         now: Timestamp,
         answer: impl FnOnce(&walk::Walk<'_>, walk::dynamic::Dynamic<'_>) -> T,
     ) -> Result<T, Error> {
-        // What is wrong whatever the values are is wrong in parts too that are not evaluated.
-        if let Some(fault) = infer::infer(&self.root, &Object::new()).of_form.into_iter().next() {
-            return Err(fault);
-        }
+        self.check_form()?;
         let walk = walk::Walk::new(profile, now);
         let answer = walk.query(&self.root).map(|value| answer(&walk, value));
         let answer = answer.and_then(|answer| walk.charge(0, &self.root.span).map(|()| answer));
         answer.map_err(|error| *error)
+    }
+
+    /// Why the expression answers what it does, for a profile without a schema. Of other audiences `audiences` knows, else the
+    /// profile's `segmentMembership`.
+    ///
+    /// # Errors
+    /// Those of [`Self::value`].
+    pub fn explain(
+        &self,
+        profile: &Object,
+        now: Timestamp,
+        audiences: Option<&dyn Fn(&str) -> bool>,
+    ) -> Result<Reason, Error> {
+        self.check_form()?;
+        let mut walk = walk::Walk::new(profile, now);
+        walk.audiences = audiences;
+        walk.explain(&self.root).map_err(|error| *error)
+    }
+
+    /// Whether the answer may depend on when it is asked for.
+    pub fn looks_at_the_clock(&self) -> bool {
+        fn looks(node: &ast::Node) -> bool {
+            use ast::NodeKind;
+            let is_clock = match &node.kind {
+                NodeKind::Occurs { .. } => true,
+                NodeKind::Chain { steps, .. } => steps.iter().any(|step| step.when.is_some()),
+                NodeKind::Call { function, .. } => function.text.starts_with("current"),
+                _ => false,
+            };
+            is_clock || node.kind.children().any(looks)
+        }
+        looks(&self.root)
+    }
+
+    /// What is wrong whatever the values are is wrong in parts too that are not evaluated.
+    fn check_form(&self) -> Result<(), Error> {
+        match infer::infer(&self.root, &Object::new()).of_form.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
     }
 
     /// Checks names and types without a schema: types come from the values of a profile, where it has any.

@@ -4,7 +4,7 @@ use domain::value::{Object, object_from_json};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Span};
 use crate::{Expression, parse, parse_json};
 
 /// What is to be done with the expression of a line.
@@ -14,6 +14,8 @@ pub enum Task {
     Evaluate,
     /// Only looks whether it could be.
     Check,
+    /// Evaluates it, and says which parts of it decided.
+    Explain,
 }
 
 /// Answers a line of JSON:
@@ -21,7 +23,7 @@ pub enum Task {
 /// expression must be there.
 ///
 /// The answer is `{"id", "result"}`, or `{"id", "error": {"kind", "message", "span"}}`; the span counts characters of the
-/// expression. `now` is the instant of evaluation of lines that do not give one.
+/// expression. One that is to be explained has a [`Reason`](crate::Reason) as `reason` besides. `now` is the instant of evaluation of lines that do not give one.
 pub fn answer(line: &[u8], task: Task, now: Timestamp) -> Json {
     let (id, result) = match serde_json::from_slice(line) {
         Ok(Json::Object(question)) => {
@@ -32,12 +34,24 @@ pub fn answer(line: &[u8], task: Task, now: Timestamp) -> Json {
         Err(error) => (Json::Null, Err(outside(format!("line is no JSON: {error}")))),
     };
     match result {
-        Ok(result) => json!({ "id": id, "result": result }),
+        Ok(Answer { result, reason: None }) => json!({ "id": id, "result": result }),
+        Ok(Answer { result, reason }) => json!({ "id": id, "result": result, "reason": reason }),
         Err(error) => json!({ "id": id, "error": error }),
     }
 }
 
-fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Json, Json> {
+struct Answer {
+    result: Json,
+    reason: Option<Json>,
+}
+
+impl From<Json> for Answer {
+    fn from(result: Json) -> Answer {
+        Answer { result, reason: None }
+    }
+}
+
+fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Answer, Json> {
     let profile = profile(question)?;
     let now = instant(question, now)?;
     let is_value = match word(question, "as")? {
@@ -69,10 +83,17 @@ fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Js
         Task::Check => {
             let faults = expression.check_against_values(&profile);
             faults.map_err(|faults| faults.into_iter().next().map_or(Json::Null, whole))?;
-            Ok(Json::Bool(true))
+            Ok(Json::Bool(true).into())
         }
-        Task::Evaluate if is_value => expression.value(&profile, now).map_err(whole),
-        Task::Evaluate => expression.holds(&profile, now).map(Json::Bool).map_err(whole),
+        Task::Evaluate if is_value => expression.value(&profile, now).map(Answer::from).map_err(whole),
+        Task::Evaluate => {
+            expression.holds(&profile, now).map(|holds| Json::Bool(holds).into()).map_err(whole)
+        }
+        Task::Explain => {
+            let reason = expression.explain(&profile, now, None).map_err(whole)?;
+            let place = |span: &Span| json!(place(span, &text, is_json));
+            Ok(Answer { result: Json::Bool(reason.holds), reason: Some(reason.document(&place)) })
+        }
     }
 }
 
@@ -113,16 +134,21 @@ fn word<'a>(question: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str
 
 /// An error of an expression. One that is read from JSON is at fault as a whole.
 fn described(error: &Error, text: &str, is_json: bool) -> Json {
-    let characters = |end: usize| text.get(..end).unwrap_or(text).chars().count();
-    let (from, to) = match is_json {
-        true => (0, text.chars().count()),
-        false => (characters(error.span.start), characters(error.span.end)),
-    };
+    let (from, to) = place(&error.span, text, is_json);
     let kind = match error.kind {
         ErrorKind::Parse => "parse_error",
         ErrorKind::Type | ErrorKind::Edge => "type_error",
     };
     json!({ "kind": kind, "message": error.to_string(), "span": [from, to] })
+}
+
+/// A place in characters of the expression; in one that is read from JSON, the whole.
+fn place(span: &Span, text: &str, is_json: bool) -> (usize, usize) {
+    let characters = |end: usize| text.get(..end).unwrap_or(text).chars().count();
+    match is_json {
+        true => (0, text.chars().count()),
+        false => (characters(span.start), characters(span.end)),
+    }
 }
 
 /// An error of the line around the expression.

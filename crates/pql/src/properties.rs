@@ -15,6 +15,8 @@ use crate::predicate::Scope;
 use crate::window::{Relation, Side, Time, Window};
 use crate::{Checked, Context, Event, Expression, Schemas, parse, reference};
 
+mod explained;
+
 proptest! {
     #[test]
     fn a_printed_tree_parses_to_the_same_tree(tree in trees()) {

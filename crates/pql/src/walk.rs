@@ -19,6 +19,7 @@ use crate::walk::dynamic::{Dynamic, cost_of};
 mod calls;
 mod chain;
 pub(crate) mod dynamic;
+mod explain;
 
 /// How many steps a walk may take: far more than any audience needs, and fewer than anybody would wait for.
 const MAX_STEPS: usize = 5_000_000;
@@ -37,7 +38,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) profile: &'a Object,
     pub(crate) now: Timestamp,
     /// Whether the profile is a member of an audience, where that does not stand in the profile.
-    audiences: Option<&'a dyn Fn(&str) -> bool>,
+    pub(crate) audiences: Option<&'a dyn Fn(&str) -> bool>,
     steps: Cell<usize>,
     /// Patterns that were built before the walk, and those that it builds itself.
     built: Option<&'a Patterns<String>>,
@@ -135,17 +136,26 @@ impl<'a> Walk<'a> {
 
     /// The value of a whole query.
     pub(crate) fn query(&self, root: &'a Node) -> Result<Dynamic<'a>> {
-        let profile = Dynamic::Members(self.profile);
-        let scope = Scope { frame: Frame::Item(profile.clone()), outer: None };
-        let value = match &root.kind {
-            NodeKind::Lambda { parameters, body } => match parameters.as_slice() {
-                [own] => self.value(body, &scope.within(Frame::Variable(&own.text, profile))),
-                _ => Err(fault("a query has one parameter, the profile", root.span.clone())),
-            },
-            _ => self.value(root, &scope),
-        }?;
+        let value = self.of_profile(root, |body, scope| self.value(body, scope))?;
         self.charge(1, &root.span)?;
         Ok(value)
+    }
+
+    /// What is said of the body of a query, whose names are the profile's.
+    fn of_profile<T>(
+        &self,
+        root: &'a Node,
+        say: impl FnOnce(&'a Node, &Scope<'_, 'a>) -> Result<T>,
+    ) -> Result<T> {
+        let profile = Dynamic::Members(self.profile);
+        let scope = Scope { frame: Frame::Item(profile.clone()), outer: None };
+        match &root.kind {
+            NodeKind::Lambda { parameters, body } => match parameters.as_slice() {
+                [own] => say(body, &scope.within(Frame::Variable(&own.text, profile))),
+                _ => Err(fault("a query has one parameter, the profile", root.span.clone())),
+            },
+            _ => say(root, &scope),
+        }
     }
 
     /// Counts steps of work, and says whether there may be more.

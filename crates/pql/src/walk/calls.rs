@@ -313,7 +313,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Every item, with its key where there is one.
-    fn entries_of(&self, of: &Dynamic<'a>, span: &Span) -> Result<Vec<(Option<Dynamic<'a>>, Dynamic<'a>)>> {
+    pub(super) fn entries_of(
+        &self,
+        of: &Dynamic<'a>,
+        span: &Span,
+    ) -> Result<Vec<(Option<Dynamic<'a>>, Dynamic<'a>)>> {
         self.charge_for(of, span)?;
         if let Some(items) = of.items() {
             return Ok(items.iter().map(|item| (None, item.clone())).collect());
@@ -323,22 +327,34 @@ impl<'a> Walk<'a> {
     }
 
     /// What an argument says of an item: a lambda names it, anything else reads its fields.
-    fn each(
+    pub(super) fn each(
         &self,
         argument: &'a Node,
         key: Option<Dynamic<'a>>,
         item: Dynamic<'a>,
         scope: &Scope<'_, 'a>,
     ) -> Result<Dynamic<'a>> {
+        self.of_item(argument, key, item, scope, |body, scope| self.value(body, scope))
+    }
+
+    /// What is said of the body of an argument, where its names are an item's.
+    pub(super) fn of_item<T>(
+        &self,
+        argument: &'a Node,
+        key: Option<Dynamic<'a>>,
+        item: Dynamic<'a>,
+        scope: &Scope<'_, 'a>,
+        say: impl FnOnce(&'a Node, &Scope<'_, 'a>) -> Result<T>,
+    ) -> Result<T> {
         let scope = scope.within(Frame::Item(item.clone()));
         let NodeKind::Lambda { parameters, body } = &argument.kind else {
-            return self.value(argument, &scope);
+            return say(argument, &scope);
         };
         match (parameters.as_slice(), key) {
-            ([own], _) => self.value(body, &scope.within(Frame::Variable(&own.text, item))),
+            ([own], _) => say(body, &scope.within(Frame::Variable(&own.text, item))),
             ([first, second], Some(key)) => {
                 let scope = scope.within(Frame::Variable(&first.text, key));
-                self.value(body, &scope.within(Frame::Variable(&second.text, item)))
+                say(body, &scope.within(Frame::Variable(&second.text, item)))
             }
             ([_, second], None) => Err(fault(
                 "a lambda of two parameters takes the groups of `groupBy`, or a map",

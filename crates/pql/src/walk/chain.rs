@@ -9,7 +9,7 @@ use crate::walk::dynamic::Dynamic;
 use crate::window::Window;
 
 /// What happened: an event, and when.
-struct Happened<'a> {
+pub(super) struct Happened<'a> {
     at: Timestamp,
     event: Dynamic<'a>,
 }
@@ -68,6 +68,17 @@ impl<'a> Walk<'a> {
         steps: &'a [Step],
         scope: &Scope<'_, 'a>,
     ) -> Result<Dynamic<'a>> {
+        let happened = self.happened(events, time, scope)?;
+        Ok(Dynamic::Boolean(self.follow(steps, &happened, None, scope)?))
+    }
+
+    /// The events in order of time; those without one never happened.
+    pub(super) fn happened(
+        &self,
+        events: &'a Node,
+        time: &'a Node,
+        scope: &Scope<'_, 'a>,
+    ) -> Result<Vec<Happened<'a>>> {
         let array = self.value(events, scope)?;
         let mut happened = Vec::new();
         for event in self.items(&array, "`CHAIN`", &events.span)? {
@@ -78,7 +89,7 @@ impl<'a> Walk<'a> {
             }
         }
         happened.sort_by_key(|happened| happened.at);
-        Ok(Dynamic::Boolean(self.follow(steps, &happened, None, scope)?))
+        Ok(happened)
     }
 
     /// Whether there are events for the steps, later ones than that of the step before.
@@ -113,7 +124,13 @@ impl<'a> Walk<'a> {
         Ok(false)
     }
 
-    fn takes(&self, step: &'a Step, happened: &Happened<'a>, scope: &Scope<'_, 'a>) -> Result<bool> {
+    /// Whether an event is one that a step asks for.
+    pub(super) fn takes(
+        &self,
+        step: &'a Step,
+        happened: &Happened<'a>,
+        scope: &Scope<'_, 'a>,
+    ) -> Result<bool> {
         let scope = scope.within(Frame::Item(happened.event.clone()));
         if !self.holds(&step.what, &scope)? {
             return Ok(false);
@@ -131,7 +148,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Whether a step asks for the time of another.
-fn mentions(step: &Step, label: &str) -> bool {
+pub(super) fn mentions(step: &Step, label: &str) -> bool {
     fn within(node: &Node, label: &str) -> bool {
         matches!(&node.kind, NodeKind::Name(name) if name == label)
             || node.kind.children().any(|child| within(child, label))
