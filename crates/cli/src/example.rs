@@ -1,14 +1,39 @@
 //! The example project, for tests.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use domain::catalogue::Catalogue;
 use project::Project;
+use tempfile::TempDir;
 
 use crate::folder;
 
+/// Its folder.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/securfinancial")
+}
+
 pub(crate) fn project() -> Project {
-    folder::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/securfinancial")).unwrap()
+    folder::load(&folder()).unwrap()
+}
+
+/// A copy of it, to be changed.
+pub(crate) fn copy() -> TempDir {
+    fn copy_below(from: &Path, to: &Path) {
+        for entry in fs::read_dir(from).unwrap() {
+            let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+            if from.is_dir() {
+                fs::create_dir(&to).unwrap();
+                copy_below(&from, &to);
+            } else {
+                fs::copy(from, to).unwrap();
+            }
+        }
+    }
+    let copy = TempDir::new().unwrap();
+    copy_below(&folder(), copy.path());
+    copy
 }
 
 /// Its catalogue as of a day on which the contract holds.

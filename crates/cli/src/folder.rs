@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use domain::catalogue::Catalogue;
 use jiff::Timestamp;
-use project::{Fault, Plugins, Project};
+use project::{Fault, Plugins, Project, Tried};
 use registry::PLUGINS;
 use serde_json::Value;
 
@@ -14,6 +14,20 @@ use serde_json::Value;
 /// # Errors
 /// Where there is no such folder, or [`project::Problems`].
 pub(crate) fn load(folder: &Path) -> Result<Project> {
+    check_folder(folder)?;
+    Ok(Project::load(folder, &Registry)?)
+}
+
+/// Tries the example profiles of a project's audiences.
+///
+/// # Errors
+/// Those of [`load`], but for examples that are not as expected.
+pub(crate) fn try_examples(folder: &Path) -> Result<Vec<Tried>> {
+    check_folder(folder)?;
+    Ok(Project::try_examples(folder, &Registry)?)
+}
+
+fn check_folder(folder: &Path) -> Result<()> {
     ensure!(folder.is_dir(), "`{}` is no folder: expected that of a project", folder.display());
     // Without it, every YAML file below a folder named by mistake would be told to be no part of a project.
     ensure!(
@@ -21,7 +35,7 @@ pub(crate) fn load(folder: &Path) -> Result<Project> {
         "`{}` is no project, it has no `project.yaml`: name the folder that has one, or begin one with `title: ...`",
         folder.display()
     );
-    Ok(Project::load(folder, &Registry)?)
+    Ok(())
 }
 
 /// The catalogue that a project comes to today, with none in force before it.

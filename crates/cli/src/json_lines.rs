@@ -22,6 +22,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// That of a file, or standard input.
+    pub(crate) fn of(file: Option<PathBuf>) -> Input {
+        Input { file }
+    }
+
     fn open(&self) -> Result<Box<dyn BufRead>> {
         match &self.file {
             Some(file) if file.as_os_str() != "-" => {

@@ -4,6 +4,7 @@
 //! One module per command: its arguments, and a `run` that answers the exit code.
 
 mod apply;
+mod audience;
 mod audiences;
 mod batches;
 mod catalogue;
@@ -64,6 +65,8 @@ enum Command {
     Evaluate(evaluate::Args),
     Runs(runs::Args),
     Audiences(audiences::Args),
+    #[command(subcommand)]
+    Audience(audience::Command),
     Dataflows(dataflows::ListArgs),
     #[command(subcommand)]
     Dataflow(dataflows::DataflowCommand),
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Audiences(args) => audiences::run(&args),
+        Command::Audience(command) => audience::run(&command),
         Command::Dataflows(args) => dataflows::list(&args),
         Command::Dataflow(command) => dataflows::show(&command),
         Command::Deliveries(command) => deliveries::unknown(&command),

@@ -9,11 +9,13 @@ use std::process::ExitCode;
 
 use anstream::print;
 use anyhow::{Context, Result};
+use aws::Store;
 use clap::{Parser, Subcommand};
 use domain::catalogue::Catalogue;
 use domain::merge::MergePolicy;
 use domain::name::MergePolicyName;
 use domain::namespace::{Namespace, NamespaceCode};
+use domain::profile::Profile;
 use jiff::Timestamp;
 
 use crate::FINDINGS;
@@ -75,6 +77,22 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         }
         Ok(if views.is_empty() { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
     })
+}
+
+/// The profiles that have an identity.
+///
+/// # Errors
+/// Where the namespace is unknown, or the value is none of it.
+pub(crate) async fn find(
+    store: &Store,
+    catalogue: &Catalogue,
+    code: &NamespaceCode,
+    value: &str,
+    now: Timestamp,
+) -> Result<Vec<Profile>> {
+    let namespace = namespace(catalogue, code)?;
+    let identity = store.keyring().await?.identity(namespace, value)?;
+    lookup::profiles(store, catalogue, namespace, &identity, now).await
 }
 
 fn namespace<'a>(catalogue: &'a Catalogue, code: &NamespaceCode) -> Result<&'a Namespace> {

@@ -32,7 +32,7 @@ mod reference;
 
 pub use check::Checked;
 pub use error::{Error, ErrorKind, Span};
-pub use explain::{Item, Reason};
+pub use explain::{Item, Reason, Short};
 pub use predicate::{Context, Event, Predicate};
 
 /// The union schemas that an expression is checked against, one for each class of records.

@@ -91,8 +91,8 @@ fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<An
         }
         Task::Explain => {
             let reason = expression.explain(&profile, now, None).map_err(whole)?;
-            let place = |span: &Span| json!(place(span, &text, is_json));
-            Ok(Answer { result: Json::Bool(reason.holds), reason: Some(reason.document(&place)) })
+            let reason = reason.placed(&|span| place(span, &text, is_json));
+            Ok(Answer { result: Json::Bool(reason.holds), reason: Some(reason.to_json()) })
         }
     }
 }
@@ -134,7 +134,7 @@ fn word<'a>(question: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str
 
 /// An error of an expression. One that is read from JSON is at fault as a whole.
 fn described(error: &Error, text: &str, is_json: bool) -> Json {
-    let (from, to) = place(&error.span, text, is_json);
+    let Span { start: from, end: to } = place(&error.span, text, is_json);
     let kind = match error.kind {
         ErrorKind::Parse => "parse_error",
         ErrorKind::Type | ErrorKind::Edge => "type_error",
@@ -143,11 +143,11 @@ fn described(error: &Error, text: &str, is_json: bool) -> Json {
 }
 
 /// A place in characters of the expression; in one that is read from JSON, the whole.
-fn place(span: &Span, text: &str, is_json: bool) -> (usize, usize) {
+fn place(span: &Span, text: &str, is_json: bool) -> Span {
     let characters = |end: usize| text.get(..end).unwrap_or(text).chars().count();
     match is_json {
-        true => (0, text.chars().count()),
-        false => (characters(span.start), characters(span.end)),
+        true => 0..text.chars().count(),
+        false => characters(span.start)..characters(span.end),
     }
 }
 

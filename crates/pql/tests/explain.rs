@@ -15,6 +15,7 @@ const PROFILE: &str = r#"{
     "segmentMembership": {"ups": {"movers": {"status": "realized"}}}
 }"#;
 
+#[cfg(test)]
 fn reason(text: &str) -> Reason {
     let profile: Object = serde_json::from_str(PROFILE).unwrap();
     let expression = parse(text).unwrap();
@@ -124,8 +125,18 @@ fn the_item_that_decided_is_told_and_of_many_only_some() {
 #[test]
 fn as_a_document_it_leaves_out_what_is_empty_and_counts_characters() {
     let text = "\"ü\" = \"ü\" and (age > 50 or optIn)";
-    let document = reason(text).to_json(text);
+    let document = reason(text).in_characters(text).to_json();
     insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
+}
+
+#[test]
+fn on_one_line_it_is_what_decided_and_what_that_read() {
+    let told = |text: &str| reason(text).to_string();
+    assert_eq!(told("age > 50 and optIn"), "`age > 50` is false, where `age` is 40; `optIn` is false");
+    assert_eq!(told("plan = vip"), "`plan = vip` is false, where `plan` is \"gold\" and `vip` is null");
+    assert_eq!(told("vip"), "`vip` is null");
+    let all = "`orders.count() > 5` is false, where `orders.count()` is 3 and `orders` is [3 items]";
+    assert_eq!(told("orders.count() > 5"), all);
 }
 
 #[test]

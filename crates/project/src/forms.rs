@@ -25,6 +25,7 @@ pub(crate) mod dataflow;
 pub(crate) mod dataset;
 pub(crate) mod datastream;
 pub(crate) mod destination;
+pub(crate) mod example;
 pub(crate) mod merge_policy;
 pub(crate) mod namespaces;
 pub(crate) mod offer;

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod compile;
+mod examples;
+mod explain;
 mod folder;
 mod forms;
 mod growth;
@@ -12,6 +14,8 @@ mod suggest;
 mod yaml;
 
 pub use compile::Compiled;
+pub use examples::Tried;
+pub use explain::{Somebody, Unexplained, explain};
 pub use load::Project;
 pub use plugins::{Fault, Plugins};
 pub use problem::{Problem, Problems};

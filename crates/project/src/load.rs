@@ -11,6 +11,7 @@ use domain::namespace::Namespace;
 use domain::schema::Class;
 use pql::Schemas;
 
+use crate::examples::{self, Tried};
 use crate::folder::Files;
 use crate::forms::{Forms, Scope, audience, dataflow, schema};
 use crate::plugins::Plugins;
@@ -31,15 +32,31 @@ impl Project {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(folder: &Path, plugins: &dyn Plugins) -> Result<Project, Problems> {
+        let (mut project, mut problems) = Project::read(folder, plugins);
+        examples::check(&project.forms, &project.catalogue, &mut problems);
+        Problems::unless_none(problems)?;
+        warn_of_idle_labels(&project.forms, &project.catalogue, &mut project.warnings);
+        project.warnings.sort();
+        Ok(project)
+    }
+
+    /// Tries the example profiles of all audiences.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the project besides them.
+    pub fn try_examples(folder: &Path, plugins: &dyn Plugins) -> Result<Vec<Tried>, Problems> {
+        let (project, problems) = Project::read(folder, plugins);
+        Problems::unless_none(problems)?;
+        Ok(examples::tried(&project.forms, &project.catalogue))
+    }
+
+    fn read(folder: &Path, plugins: &dyn Plugins) -> (Project, Vec<Problem>) {
         let mut problems = Vec::new();
         let files = Files::read(folder, &mut problems);
         let forms = Forms::read(&files, &mut problems);
         let catalogue = compile(&files, &forms, plugins, &mut problems);
-        Problems::unless_none(problems)?;
-        let mut warnings = Vec::new();
-        warn_of_idle_labels(&forms, &catalogue, &mut warnings);
-        warnings.sort();
-        Ok(Project { catalogue, forms, warnings })
+        examples::check_clocks(&forms, &catalogue, &mut problems);
+        (Project { catalogue, forms, warnings: Vec::new() }, problems)
     }
 
     /// What is not wrong, and deserves a look; by file and line.

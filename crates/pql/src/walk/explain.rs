@@ -186,11 +186,11 @@ impl<'a> Walk<'a> {
             if steps.iter().take(index).any(|earlier| mentions(step, &earlier.label.text)) {
                 continue;
             }
-            let mut taken = 0_usize;
+            let mut taken = 0_u64;
             for each in &happened {
-                taken += usize::from(self.takes(step, each, scope)?);
+                taken += u64::from(self.takes(step, each, scope)?);
             }
-            let holds = u64::try_from(taken).is_ok_and(|taken| taken >= u64::from(step.count));
+            let holds = taken >= step.count;
             reasons.push(Reason {
                 expression: step.to_string(),
                 value: Json::Bool(holds),

@@ -11,6 +11,7 @@ use crate::read::{At, Members, Read, word};
 use crate::suggest::instead_of;
 use crate::yaml::{Content, Node};
 
+use super::example::ExampleForm;
 use super::{Forms, Scope};
 
 pub(crate) struct AudienceForm {
@@ -19,6 +20,7 @@ pub(crate) struct AudienceForm {
     expression: Node,
     merge_policy: Option<At<MergePolicyName>>,
     evaluation: Evaluation,
+    examples: Vec<At<ExampleForm>>,
 }
 
 impl Read for AudienceForm {
@@ -30,6 +32,7 @@ impl Read for AudienceForm {
         let is_text = members.required::<String>("expression", notes);
         let merge_policy = members.optional("merge_policy", notes);
         let evaluation = members.optional("evaluation", notes);
+        let examples = members.optional("examples", notes);
         members.finish(notes);
         is_text?;
         Some(AudienceForm {
@@ -38,6 +41,7 @@ impl Read for AudienceForm {
             expression: expression?.clone(),
             merge_policy: merge_policy?,
             evaluation: evaluation?.unwrap_or(Evaluation::Batch),
+            examples: examples?.unwrap_or_default(),
         })
     }
 }
@@ -52,6 +56,11 @@ impl AudienceForm {
     /// When the audience is evaluated.
     pub(crate) fn evaluation(&self) -> Evaluation {
         self.evaluation
+    }
+
+    /// The example profiles.
+    pub(crate) fn examples(&self) -> &[At<ExampleForm>] {
+        &self.examples
     }
 
     /// Where the expression begins.
@@ -70,6 +79,9 @@ impl AudienceForm {
         let merge_policy = self.compile_merge_policy(scope, notes);
         let Content::Text(expression) = &self.expression.content else { return None };
         let text = scope.files.text(scope.forms.audiences.file(name));
+        if let Some(schemas) = schemas {
+            self.examples.iter().for_each(|example| example.value.check(schemas, notes));
+        }
         let mut refuse = |error: pql::Error| {
             let at = self.expression.place_of_byte(text, error.span.start);
             notes.note(at, error.message, error.help);

@@ -465,3 +465,53 @@ fn logins_of_a_datastream_whose_events_no_dataset_holds_have_no_place() {
     let told = problems(&EVENTS[..1]).err().unwrap().to_string();
     assert!(told.contains("no dataset holds the events of `site`"), "{told}");
 }
+
+#[test]
+fn example_profiles() {
+    const LAST: &str = "partner: {recentMortgageLikelihood: 0.4, netWorthBand: over_1m}";
+    check(
+        "examples",
+        &[
+            (
+                "a profile that is not where it is expected",
+                &[(AUDIENCE, "recentMortgageLikelihood: 0.4", "recentMortgageLikelihood: 0.8")],
+            ),
+            ("a field that no schema has", &[(AUDIENCE, LAST, "partner: {netWorth: over_1m}")]),
+            ("a value that does not fit", &[(AUDIENCE, LAST, "hasFinancialAdviser: no\n      partner: [1]")]),
+            (
+                "one of the field's values",
+                &[(AUDIENCE, LAST, "partner: {recentMortgageLikelihood: 7, netWorthBand: much}")],
+            ),
+            (
+                "no profile",
+                &[(
+                    AUDIENCE,
+                    "- name: advised already\n    profile:",
+                    "- name: advised already\n    profil:",
+                )],
+            ),
+            ("no expectation", &[(AUDIENCE, "    in: true", "    in: perhaps")]),
+            (
+                "an event that no schema describes, and none that happened",
+                &[(AUDIENCE, LAST, "xEvent: [{timestamp: now, eventType: order}, {}, 1]")],
+            ),
+            ("memberships that are none", &[(AUDIENCE, LAST, "segmentMembership: [all_customers]")]),
+            (
+                "an answer that depends on the clock",
+                &[(
+                    "audiences/young.yaml",
+                    "",
+                    "expression: currentYear() > 2020\nexamples: [{profile: {}, in: true}]\n",
+                )],
+            ),
+            (
+                "an audience that another one refers to",
+                &[(
+                    "audiences/not_prospects.yaml",
+                    "",
+                    "expression: not inSegment(\"all_customers\")\nexamples:\n  - {name: known, profile: {crmId: a}, in: true}\n  - {profile: {segmentMembership: {}}, in: false}\n",
+                )],
+            ),
+        ],
+    );
+}
