@@ -24,6 +24,9 @@ pub struct Audience {
     pub merge_policy: MergePolicyName,
     /// When it is evaluated.
     pub evaluation: Evaluation,
+    /// Of whom it is.
+    #[serde(default, skip_serializing_if = "Population::is_customers")]
+    pub of: Population,
     /// Every field that the expression reads. Their labels are the audience's.
     pub reads: BTreeSet<FieldPath>,
     /// Every audience that the expression refers to by `inSegment`. Their labels are the audience's too.
@@ -44,6 +47,24 @@ impl Audience {
     /// The fields of events that the expression reads, as events have them.
     pub fn event_reads(&self) -> impl Iterator<Item = FieldPath> {
         self.reads.iter().filter_map(event_path)
+    }
+}
+
+/// Of whom an audience is. Nobody is both: a prospect who becomes known is a customer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Population {
+    /// Of those who are known by an identity that is not a partner's.
+    #[default]
+    Customers,
+    /// Of those who are known by a partner's ID alone.
+    Prospects,
+}
+
+impl Population {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_customers(&self) -> bool {
+        *self == Population::Customers
     }
 }
 

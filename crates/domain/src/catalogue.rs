@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::audience::{Audience, DefinitionHash, event_path};
+use crate::audience::{Audience, DefinitionHash, Population, event_path};
 use crate::dataflow::{Dataflow, Destination};
 use crate::dataset::{Dataset, DatastreamSource, OnUnmatched};
 use crate::edge::datastream::Datastream;
@@ -157,6 +157,11 @@ impl Catalogue {
         suppliers
     }
 
+    /// Whether any dataset makes prospects of rows whose partner's ID nobody holds.
+    pub fn has_prospects(&self) -> bool {
+        self.datasets.values().any(|dataset| dataset.on_unmatched == OnUnmatched::Prospect)
+    }
+
     /// What partners' scripts say through a datastream: the datasets that hold it, and how.
     pub fn signals(
         &self,
@@ -200,6 +205,9 @@ impl Catalogue {
         for audience in audiences {
             parts.push(audience.name.as_str().into());
             parts.push(audience.expression.as_bytes().into());
+            if audience.of == Population::Prospects {
+                parts.push(b"prospects".into());
+            }
             let policy = self.merge_policies.get(&audience.merge_policy);
             // INVARIANT: a merge policy is names and words, which JSON can always write.
             parts.push(serde_json::to_vec(&policy).unwrap_or_default());

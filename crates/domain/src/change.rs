@@ -135,6 +135,7 @@ mod tests {
             fragments: BTreeSet::new(),
             merged_into: None,
             born: token(),
+            prospect: false,
         }
     }
 

@@ -125,7 +125,12 @@ pub enum OnUnmatched {
     SetAside,
     /// A profile is created.
     Create,
+    /// A prospect is created: a profile of whoever the partner's ID stands for, whom nobody here knows.
+    Prospect,
 }
+
+/// How many days a prospect's records are kept where nothing is said, as in the documents.
+const PROSPECT_DAYS: u16 = 25;
 
 /// How long a dataset's data is kept; for ever where nothing is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,4 +142,18 @@ pub struct Retention {
     /// The last day on which any of it is used, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
+    /// Days after a record of a prospect was last confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prospect_days: Option<u16>,
+}
+
+impl Retention {
+    /// How many days a record is kept after it was last confirmed; for ever where nothing is said.
+    pub fn days_of(&self, is_prospect: bool) -> Option<u16> {
+        if !is_prospect {
+            return self.days;
+        }
+        let prospect_days = self.prospect_days.unwrap_or(PROSPECT_DAYS);
+        Some(self.days.map_or(prospect_days, |days| days.min(prospect_days)))
+    }
 }

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::audience::Population;
 use crate::catalogue::Catalogue;
 use crate::dataflow::{Dataflow, Source, State};
 use crate::governance;
@@ -231,8 +232,11 @@ pub enum Wanted {
 
 /// What a dataflow wants of a profile, by memberships, mapping and state as of now.
 pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now: Timestamp) -> Wanted {
-    if profile.graph.merged_into.is_some() {
-        return Wanted::Undecided;
+    match (&profile.graph.merged_into, profile.population()) {
+        // A prospect who has become known is a prospect no more.
+        (Some(_), Population::Prospects) => return Wanted::Absent,
+        (Some(_), Population::Customers) => return Wanted::Undecided,
+        (None, _) => {}
     }
     if dataflow.state == State::Retiring {
         return Wanted::Absent;

@@ -190,6 +190,13 @@ impl Fragment {
         self.identities.is_empty()
     }
 
+    /// A prospect's fragment as the person's who turned out to hold the ID: there other records say so.
+    pub fn of_known(&self, version: u64) -> Fragment {
+        let partner_ids = BTreeSet::new();
+        let hash = ContentHash::of(&self.attributes, &self.identities, &partner_ids);
+        Fragment { version, hash, partner_ids, created_profile: false, ..self.clone() }
+    }
+
     /// Whether a partner's ID is in it.
     pub fn holds(&self, partner_id: &IdentityKey) -> bool {
         self.partner_ids.iter().any(|identity| identity.key == *partner_id)

@@ -30,6 +30,9 @@ pub struct Graph {
     pub merged_into: Option<ProfileId>,
     /// The token of the record that created the profile.
     pub born: OrderToken,
+    /// Whether it is of a prospect, of whom nothing is known but a partner's ID: it has no identities.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prospect: bool,
 }
 
 /// An identity in a graph.
@@ -72,8 +75,22 @@ impl Graph {
             fragments: BTreeSet::new(),
             merged_into: None,
             born: record.token,
+            prospect: false,
         };
         Ok(empty.with(record, dataset)?.unwrap_or(empty))
+    }
+
+    /// The graph of a prospect that a record creates.
+    pub fn of_prospect(born: OrderToken, fragment: FragmentKey) -> Graph {
+        Graph {
+            version: 1,
+            identities: BTreeMap::new(),
+            edges: Vec::new(),
+            fragments: BTreeSet::from([fragment]),
+            merged_into: None,
+            born,
+            prospect: true,
+        }
     }
 
     /// This graph with what a record links and the key of its fragment, as the next version; nothing where the graph

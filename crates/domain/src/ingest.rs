@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::catalogue::Catalogue;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, OnUnmatched};
 use crate::fragment::{OrderToken, Record, WriteRules};
 use crate::identity::{Identity, Keyring};
 use crate::namespace::{InvalidIdentity, NamespaceCode, NamespaceType};
@@ -128,6 +128,17 @@ impl<'a> Intake<'a> {
         (self.catalogue.priority(&identity.namespace), identity)
     }
 
+    /// Days after which an unchanged record is confirmed anew, before it would run out of anybody's profile.
+    fn confirm_after(&self) -> Option<u16> {
+        let makes_prospects = self.dataset.on_unmatched == OnUnmatched::Prospect;
+        self.dataset.retention.days_of(makes_prospects).map(|days| days / 2)
+    }
+
+    /// Whether any dataset of the catalogue makes prospects.
+    pub fn has_prospects(&self) -> bool {
+        self.catalogue.has_prospects()
+    }
+
     /// The rules by which the dataset's records are written.
     pub fn rules(&self, now: Timestamp) -> WriteRules {
         WriteRules {
@@ -135,7 +146,7 @@ impl<'a> Intake<'a> {
             keyed_by_partner_id: self.is_keyed_by_partner_id(),
             // An event has a time of its own, as a row may have.
             row_times: self.dataset.files().is_none_or(|files| files.row_time.is_some()),
-            confirm_after: self.dataset.retention.days.map(|days| days / 2),
+            confirm_after: self.confirm_after(),
             today: day_number(now),
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::audience::DefinitionHash;
+use crate::audience::{DefinitionHash, Population};
 use crate::catalogue::Catalogue;
 use crate::dataset::Dataset;
 use crate::delivery::Delivery;
@@ -67,7 +67,10 @@ impl Profile {
     ) -> impl Iterator<Item = (&'a FragmentKey, &'a Fragment)> {
         let is_current = move |(key, fragment): &(&'a FragmentKey, &'a Fragment)| {
             let dataset = catalogue.datasets.get(&key.dataset);
-            dataset.is_some_and(|dataset| may_be_used(catalogue, dataset, fragment, now))
+            dataset.is_some_and(|dataset| {
+                is_kept_of(dataset, fragment.confirmed, self.graph.prospect, now)
+                    && is_under_contract(catalogue, dataset, day(now))
+            })
         };
         let is_held = move |partner_id: &IdentityKey| {
             let mut current = self.fragments.iter().filter(is_current);
@@ -77,6 +80,11 @@ impl Profile {
             .iter()
             .filter(is_current)
             .filter(move |(key, fragment)| !fragment.is_keyed_by_partner_id() || is_held(&key.primary))
+    }
+
+    /// Of whom the profile is.
+    pub fn population(&self) -> Population {
+        if self.graph.prospect { Population::Prospects } else { Population::Customers }
     }
 
     /// Whether the profile is in an audience as a definition decided it; nothing where it is in as another one did.
@@ -132,16 +140,15 @@ impl Profile {
     }
 }
 
-fn may_be_used(catalogue: &Catalogue, dataset: &Dataset, fragment: &Fragment, now: Timestamp) -> bool {
-    is_kept(dataset, fragment.confirmed, now) && is_under_contract(catalogue, dataset, day(now))
+/// Whether what a dataset said of a customer on a day, by its number, may still be used as far as the dataset's retention
+/// goes.
+pub fn is_kept(dataset: &Dataset, confirmed: i32, now: Timestamp) -> bool {
+    is_kept_of(dataset, confirmed, false, now)
 }
 
-/// Whether what a dataset said on a day, by its number, may still be used as far as the dataset's retention goes.
-pub fn is_kept(dataset: &Dataset, confirmed: i32, now: Timestamp) -> bool {
-    let kept = dataset
-        .retention
-        .days
-        .is_none_or(|days| day_number(now).saturating_sub(confirmed) <= i32::from(days));
+fn is_kept_of(dataset: &Dataset, confirmed: i32, is_prospect: bool, now: Timestamp) -> bool {
+    let days = dataset.retention.days_of(is_prospect);
+    let kept = days.is_none_or(|days| day_number(now).saturating_sub(confirmed) <= i32::from(days));
     kept && dataset.retention.until.is_none_or(|until| day(now) <= until)
 }
 

@@ -42,7 +42,7 @@ impl<'a> Audiences<'a> {
     /// profile may be used is decided as of `now`.
     ///
     /// A profile without fragments stands for nobody: it lost a race at its birth, say. It is in no audience, though it
-    /// would satisfy all that ask for the absence of something.
+    /// would satisfy all that ask for the absence of something. No more is a prospect in an audience of customers.
     pub fn find(
         &self,
         profile: &Profile,
@@ -54,8 +54,11 @@ impl<'a> Audiences<'a> {
         let views = Views(views.collect());
         let is_in_at_edge = |id: &str| self.is_in_at_edge(profile, id);
         let mut findings = find(&self.compiled, &views, &[], is_in_at_edge, started);
-        if profile.fragments.is_empty() {
-            findings.values_mut().for_each(|finding| finding.member = false);
+        let is_meant = |name: &AudienceName| {
+            self.catalogue.audiences.get(name).is_some_and(|audience| audience.of == profile.population())
+        };
+        for (name, finding) in &mut findings {
+            finding.member &= !profile.fragments.is_empty() && is_meant(name);
         }
         findings
     }
@@ -71,7 +74,7 @@ impl<'a> Audiences<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::audience::{Audience, DefinitionHash};
+    use domain::audience::{Audience, DefinitionHash, Population};
     use domain::catalogue::FORMAT;
     use domain::dataset::{Dataset, FileSource, Format, OnUnmatched, Source, WriteMode};
     use domain::fragment::{OrderToken, Record, WriteRules, decide};
@@ -91,6 +94,7 @@ mod tests {
             expression: expression.to_owned(),
             merge_policy: "newest".parse().unwrap(),
             evaluation: Evaluation::Batch,
+            of: Population::Customers,
             reads: BTreeSet::new(),
             refers_to: refers_to.iter().map(|name| name.parse().unwrap()).collect(),
             definition: DefinitionHash::default(),

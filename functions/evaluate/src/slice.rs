@@ -320,6 +320,7 @@ mod tests {
                 fragments: BTreeSet::new(),
                 merged_into: None,
                 born: OrderToken { time: 1, batch: 1, row: 1 },
+                prospect: false,
             },
             fragments: BTreeMap::new(),
             memberships: Memberships { version: 1, sequence: 1, audiences },

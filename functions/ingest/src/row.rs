@@ -284,6 +284,15 @@ impl<'a> Applier<'a> {
             }
             self.store.identities.refer(&partner_id.key, &reference).await?;
         }
+        if self.intake.has_prospects() && !self.intake.is_keyed_by_partner_id() {
+            for partner_id in fragment.partner_ids.difference(held) {
+                for prospect in self.holders(&partner_id.key).await?.prospects {
+                    if !self.absorb(&prospect, profile).await? {
+                        return Ok(Try::Raced);
+                    }
+                }
+            }
+        }
         let mut dropped = Vec::new();
         for partner_id in held.difference(&fragment.partner_ids) {
             dropped.extend(self.store.identities.see_reference(&partner_id.key, &reference).await?);

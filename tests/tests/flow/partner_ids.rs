@@ -1,10 +1,14 @@
-//! Files that are keyed by a partner's ID: they say something of every profile that holds it, and link nobody.
+//! Files that are keyed by a partner's ID: they say something of every profile that holds it, link nobody, and may make
+//! prospects of those whom nobody knows.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use domain::batch::BatchStatus;
+use domain::fragment::FragmentKey;
+use domain::profile::Profile;
 use domain::value::{Value, at};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::bank::{BOBBYS_ANSWER, Bank, answer, answer_of};
 
@@ -48,8 +52,7 @@ async fn travel(bank: &Bank, day: &str, rows: &str) {
 async fn trips(bank: &Bank, email: &str) -> Option<Value> {
     let in_force = bank.flow.local.store.catalogue().await.unwrap().unwrap();
     let policy = in_force.catalogue.default_merge_policy().unwrap();
-    let merged =
-        bank.profile("Email", email).await.merged(&in_force.catalogue, policy, jiff::Timestamp::now());
+    let merged = bank.profile("Email", email).await.merged(&in_force.catalogue, policy, Timestamp::now());
     at(&merged.attributes, &"travel.tripsPerYear".parse().unwrap()).cloned()
 }
 
@@ -102,4 +105,130 @@ async fn the_same_file_again_writes_nothing() {
     let (_, counts) = bank.last_batch("northlight_travel").await;
     assert_eq!((counts.unchanged, counts.ingested), (1, 0));
     assert_eq!(bank.last_units("northlight_travel").await.write, 0.0);
+}
+
+const TRAVELLERS: &str = "title: People who may travel
+of: prospects
+expression: travel.tripsPerYear > 3 or not (hasFinancialAdvisor = true)
+";
+
+const TRAVELLERS_TO_FILE: &str = "audience: travellers
+destination: travel_file
+mapping:
+  northlight_id: {identity: NorthlightID}
+";
+
+const TRAVEL_FILE: &str = "title: Prospects for the media agency
+plugin: s3-file
+marketing_actions: [Cross Site Targeting, Export to Third Party]
+config:
+  prefix: agency/travel
+  columns:
+    - {name: northlight_id}
+";
+
+/// A bank that makes prospects of those whom nobody knows, and sends them to an agency.
+async fn bank_with_prospects() -> Bank {
+    let bank = bank().await;
+    let project = &bank.flow.local.project;
+    project.edit(
+        "datasets/northlight_travel.yaml",
+        "write_mode: replace",
+        "write_mode: replace\non_unmatched: prospect",
+    );
+    for (file, text) in [
+        ("audiences/travellers.yaml", TRAVELLERS),
+        ("dataflows/travellers_to_file.yaml", TRAVELLERS_TO_FILE),
+        ("destinations/travel_file.yaml", TRAVEL_FILE),
+    ] {
+        fs::write(project.path().join(file), text).unwrap();
+    }
+    bank.flow.local.apply().await;
+    bank
+}
+
+async fn prospect(bank: &Bank, partner_id: &str) -> Option<Profile> {
+    let store = &bank.flow.local.store;
+    let key = bank.identity("NorthlightID", partner_id).await.key;
+    let reference = store.identities.references(&key).await.unwrap().pop()?;
+    let profile = store.profiles.load(&reference.profile).await.unwrap()?;
+    profile.graph.prospect.then_some(profile)
+}
+
+fn audiences(profile: &Profile) -> Vec<String> {
+    profile.memberships.realized().into_keys().map(|name| name.to_string()).collect()
+}
+
+fn sent<'a>(profile: &'a Profile, dataflow: &str) -> Option<&'a str> {
+    let sent = profile.deliveries.get(&dataflow.parse().unwrap())?.sent.as_ref()?;
+    sent.cells.get("northlight_id").map(String::as_str)
+}
+
+#[tokio::test]
+async fn whom_nobody_knows_becomes_a_prospect_who_is_in_audiences_of_prospects_alone() {
+    let bank = bank_with_prospects().await;
+    travel(&bank, "2026-02-02", "N-1,7\nN-50,9\n").await;
+    let (_, counts) = bank.last_batch("northlight_travel").await;
+    assert_eq!((counts.created, counts.matched, counts.unmatched), (1, 1, 0));
+    bank.flow.evaluate().await;
+    bank.flow.wake("travellers_to_file").await;
+    let stranger = prospect(&bank, "N-50").await.expect("a prospect is made");
+    assert!(stranger.graph.identities.is_empty());
+    assert_eq!(audiences(&stranger), ["travellers"]);
+    assert_eq!(sent(&stranger, "travellers_to_file"), Some("N-50"));
+    let bobby = bank.profile("Email", "bobby.bank@example.com").await;
+    assert!(
+        !audiences(&bobby).contains(&"travellers".to_owned()),
+        "he is a customer, however often he travels"
+    );
+    assert_eq!(sent(&bobby, "travellers_to_file"), None);
+}
+
+#[tokio::test]
+async fn a_prospect_who_becomes_known_is_the_customers_partner_id_and_what_was_sent_is_withdrawn() {
+    let bank = bank_with_prospects().await;
+    travel(&bank, "2026-02-02", "N-50,9\n").await;
+    bank.flow.evaluate().await;
+    bank.flow.wake("travellers_to_file").await;
+    let stranger = prospect(&bank, "N-50").await.expect("a prospect is made");
+    let renamed = BOBBYS_ANSWER.replace("N-1", "N-50");
+    for _ in 0..2 {
+        bank.flow.bring(&answer_of("2026-02-03"), &answer(&[&renamed])).await;
+        assert_eq!(
+            trips(&bank, "bobby.bank@example.com").await,
+            Some(Value::Integer(9)),
+            "what was said goes along"
+        );
+        assert!(prospect(&bank, "N-50").await.is_none(), "the ID is the customer's now");
+    }
+    bank.flow.evaluate().await;
+    bank.flow.wake("travellers_to_file").await;
+    let ended = bank.flow.local.store.profiles.load(&stranger.id).await.unwrap().unwrap();
+    let bobby = bank.profile("Email", "bobby.bank@example.com").await;
+    assert_eq!((ended.fragments.len(), sent(&ended, "travellers_to_file")), (0, None));
+    assert_eq!(ended.graph.merged_into.as_ref(), Some(&bobby.id));
+    assert!(!audiences(&bobby).contains(&"travellers".to_owned()));
+
+    // Once Northlight takes Bobby for somebody else, whoever the ID stands for is a stranger again.
+    bank.flow.bring(&answer_of("2026-02-04"), &answer(&[BOBBYS_ANSWER])).await;
+    travel(&bank, "2026-02-05", "N-50,2\n").await;
+    let again = prospect(&bank, "N-50").await.expect("a prospect is made");
+    assert_ne!(again.id, stranger.id);
+    assert_eq!(trips(&bank, "bobby.bank@example.com").await, None);
+}
+
+#[tokio::test]
+async fn a_prospect_runs_out_long_before_a_customer_does() {
+    let bank = bank_with_prospects().await;
+    travel(&bank, "2026-02-02", "N-1,7\nN-50,9\n").await;
+    let catalogue = bank.flow.local.store.catalogue().await.unwrap().unwrap().catalogue;
+    let stranger = prospect(&bank, "N-50").await.expect("a prospect is made");
+    let bobby = bank.profile("Email", "bobby.bank@example.com").await;
+    let travel = |key: &&FragmentKey| key.dataset.as_str() == "northlight_travel";
+    for (days, stands) in [(25, true), (26, false)] {
+        let then = Timestamp::now() + SignedDuration::from_hours(24 * days);
+        let counts =
+            |profile: &Profile| profile.usable(&catalogue, then).map(|(key, _)| key).filter(travel).count();
+        assert_eq!((counts(&stranger), counts(&bobby)), (usize::from(stands), 1), "after {days} days");
+    }
 }

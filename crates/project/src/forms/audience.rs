@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::audience::{Audience, DefinitionHash, Evaluation};
+use domain::audience::{Audience, DefinitionHash, Evaluation, Population};
 use domain::name::{AudienceName, MergePolicyName};
 use pql::Schemas;
 
@@ -21,6 +21,7 @@ pub(crate) struct AudienceForm {
     merge_policy: Option<At<MergePolicyName>>,
     evaluation: Evaluation,
     examples: Vec<At<ExampleForm>>,
+    of: Option<At<Population>>,
 }
 
 impl Read for AudienceForm {
@@ -33,6 +34,7 @@ impl Read for AudienceForm {
         let merge_policy = members.optional("merge_policy", notes);
         let evaluation = members.optional("evaluation", notes);
         let examples = members.optional("examples", notes);
+        let of = members.optional("of", notes);
         members.finish(notes);
         is_text?;
         Some(AudienceForm {
@@ -42,6 +44,7 @@ impl Read for AudienceForm {
             merge_policy: merge_policy?,
             evaluation: evaluation?.unwrap_or(Evaluation::Batch),
             examples: examples?.unwrap_or_default(),
+            of: of?,
         })
     }
 }
@@ -52,7 +55,18 @@ impl Read for Evaluation {
     }
 }
 
+impl Read for Population {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Population> {
+        word(node, &[("customers", Population::Customers), ("prospects", Population::Prospects)], notes)
+    }
+}
+
 impl AudienceForm {
+    /// Of whom the audience is.
+    pub(crate) fn population(&self) -> Population {
+        self.of.as_ref().map(|of| of.value).unwrap_or_default()
+    }
+
     /// When the audience is evaluated.
     pub(crate) fn evaluation(&self) -> Evaluation {
         self.evaluation
@@ -101,6 +115,12 @@ impl AudienceForm {
             }
             Evaluation::Batch => {}
         }
+        if let (Population::Prospects, Evaluation::Edge, Some(of)) =
+            (self.population(), self.evaluation, &self.of)
+        {
+            let help = "leave `evaluation` out".to_owned();
+            notes.note(of.at, "prospects visit no page: their audiences are evaluated on schedule", help);
+        }
         let refers_to = self.compile_references(checked.audiences(), scope, notes);
         Some(Audience {
             name: name.clone(),
@@ -110,6 +130,7 @@ impl AudienceForm {
             expression: parsed.to_string(),
             merge_policy: merge_policy?,
             evaluation: self.evaluation,
+            of: self.population(),
             reads: checked.reads().clone(),
             refers_to,
             // Named once the whole catalogue is known.
@@ -129,7 +150,14 @@ impl AudienceForm {
             match name.parse::<AudienceName>() {
                 Ok(value) => {
                     let name = At { value, at: self.expression.at };
-                    scope.forms.audiences.look_up(&name, notes);
+                    let other = scope.forms.audiences.look_up(&name, notes);
+                    if other.is_some_and(|other| other.population() != self.population()) {
+                        let message = format!(
+                            "audience `{}` is of other people: nobody is a customer and a prospect",
+                            name.value
+                        );
+                        notes.note(name.at, message, "give both the same `of`".to_owned());
+                    }
                     references.insert(name.value);
                 }
                 Err(error) => notes.note(self.expression.at, error.to_string(), None),

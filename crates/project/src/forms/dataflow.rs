@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::audience::Population;
 use domain::dataflow::{Dataflow, Mapping, Source, State};
 use domain::name::{AudienceName, DataflowName, DestinationName};
-use domain::namespace::NamespaceCode;
+use domain::namespace::{NamespaceCode, NamespaceType};
 use domain::schema::{self, FieldType, Fields};
 use domain::value::FieldPath;
 
@@ -71,7 +72,10 @@ impl DataflowForm {
         scope: &Scope<'_>,
         notes: &mut Notes<'_>,
     ) -> Option<Dataflow> {
-        scope.forms.audiences.look_up(&self.audience, notes);
+        let audience = scope.forms.audiences.look_up(&self.audience, notes);
+        if audience.is_some_and(|audience| audience.population() == Population::Prospects) {
+            self.check_prospects(scope, notes);
+        }
         scope.forms.destinations.look_up(&self.destination, notes);
         for (_, source) in &self.mapping.value {
             source.check(union, scope, notes);
@@ -87,6 +91,19 @@ impl DataflowForm {
                 .collect(),
             state: if self.paused { State::Paused } else { State::Active },
         })
+    }
+
+    /// Prospects have no identity but a partner's ID.
+    fn check_prospects(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        for (_, source) in &self.mapping.value {
+            let SourceForm::Identity(code) = source else { continue };
+            let namespace = scope.catalogue.namespace(&code.value);
+            if namespace.is_some_and(|namespace| namespace.kind != NamespaceType::PartnerId) {
+                let message =
+                    format!("the prospects of audience `{}` have no `{}`", self.audience.value, code.value);
+                notes.note(code.at, message, "map the partner's ID, or a field".to_owned());
+            }
+        }
     }
 
     /// Asks the plugin for the targets. A destination that is wrong by itself is not asked.

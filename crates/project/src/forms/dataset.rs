@@ -107,7 +107,12 @@ impl Read for WriteMode {
 
 impl Read for OnUnmatched {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<OnUnmatched> {
-        word(node, &[("set_aside", OnUnmatched::SetAside), ("create", OnUnmatched::Create)], notes)
+        let words = [
+            ("set_aside", OnUnmatched::SetAside),
+            ("create", OnUnmatched::Create),
+            ("prospect", OnUnmatched::Prospect),
+        ];
+        word(node, &words, notes)
     }
 }
 
@@ -122,15 +127,16 @@ impl Read for Retention {
         let mut members = Members::of(node, notes)?;
         let days = members.optional::<At<u16>>("days", notes);
         let until = members.optional::<Date>("until", notes);
+        let prospect_days = members.optional::<At<u16>>("prospect_days", notes);
         members.finish(notes);
-        let (days, until) = (days?, until?);
-        if let Some(At { value, at }) =
-            days.as_ref().filter(|days| !(1..=LONGEST_RETENTION).contains(&days.value))
-        {
+        let (days, until, prospect_days) = (days?, until?, prospect_days?);
+        let stated = days.iter().chain(&prospect_days);
+        for At { value, at } in stated.filter(|days| !(1..=LONGEST_RETENTION).contains(&days.value)) {
             let message = format!("a retention of `{value}` days is not between 1 and {LONGEST_RETENTION}");
             notes.note(*at, message, "leave `retention` out to keep data for ever".to_owned());
         }
-        Some(Retention { days: days.map(|days| days.value), until })
+        let value = |days: Option<At<u16>>| days.map(|days| days.value);
+        Some(Retention { days: value(days), until, prospect_days: value(prospect_days) })
     }
 }
 
@@ -419,14 +425,8 @@ impl DatasetForm {
             self.check_partner(schema, scope, notes);
         }
         let is_keyed_by_partner_id = schema.is_some_and(|schema| is_keyed_by_partner_id(schema, scope));
-        if let (true, Some(At { value: OnUnmatched::Create, at })) =
-            (is_keyed_by_partner_id, &self.on_unmatched)
-        {
-            let message = format!(
-                "schema `{}` is keyed by a partner's IDs, which make nobody a customer: no profile is created",
-                self.schema.value
-            );
-            notes.note(*at, message, "write `on_unmatched: set_aside`, or leave it out".to_owned());
+        if schema.is_some() {
+            self.check_unmatched(is_keyed_by_partner_id, notes);
         }
         // Who a customer is, is the company's own to say.
         // Of a visitor nobody else knows anything: what is said of them makes a profile.
@@ -445,6 +445,24 @@ impl DatasetForm {
             error_threshold: self.error_threshold.unwrap_or(ERROR_THRESHOLD),
             retention: self.retention,
         })
+    }
+
+    /// A partner's ID makes nobody a customer, and nothing else makes a prospect.
+    fn check_unmatched(&self, is_keyed_by_partner_id: bool, notes: &mut Notes<'_>) {
+        let Some(At { value, at }) = &self.on_unmatched else { return };
+        let schema = &self.schema.value;
+        let (message, help) = match (value, is_keyed_by_partner_id) {
+            (OnUnmatched::Create, true) => (
+                format!("schema `{schema}` is keyed by a partner's IDs, which make nobody a customer"),
+                "write `on_unmatched: set_aside`, or `on_unmatched: prospect`",
+            ),
+            (OnUnmatched::Prospect, false) => (
+                format!("schema `{schema}` is not keyed by a partner's IDs: its rows are no prospects"),
+                "make a field with a partner's ID the schema's primary identity, and its only one",
+            ),
+            _ => return,
+        };
+        notes.note(*at, message, help.to_owned());
     }
 
     /// A partner supplies its own IDs, and nobody else's.

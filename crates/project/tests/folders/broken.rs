@@ -176,6 +176,14 @@ fn schemas_and_datasets() {
                 ],
             ),
             (
+                "prospects of an e-mail address",
+                &[(DATASET, "on_unmatched: create", "on_unmatched: prospect")],
+            ),
+            (
+                "prospects without a day",
+                &[(DATASET, "write_mode", "retention: {prospect_days: 0}\nwrite_mode")],
+            ),
+            (
                 "customers made of a partner's IDs",
                 &[
                     (
@@ -282,6 +290,17 @@ fn audiences_destinations_and_dataflows() {
             (
                 "an unknown audience",
                 &[("audiences/all_customers.yaml", "crmId.isNotNull()", "inSegment(\"all_customer\")")],
+            ),
+            (
+                "an audience of prospects among those of customers",
+                &[
+                    (AUDIENCE, "evaluation: batch", "of: prospects\nevaluation: edge"),
+                    (
+                        "audiences/all_customers.yaml",
+                        "crmId",
+                        "inSegment(\"high_earning_homeowner_prospects\") and crmId",
+                    ),
+                ],
             ),
             (
                 "a circle",

@@ -1,24 +1,44 @@
-//! Records that are keyed by a partner's ID: they say something of every profile that holds it, and link nobody.
+//! Records that are keyed by a partner's ID: they say something of every profile that holds it, and link nobody. Where
+//! nobody holds it, they may make a prospect, who ends when somebody turns out to hold the ID.
 
 use std::collections::BTreeSet;
 
-use aws::Error;
-use domain::fragment::Record;
+use aws::{Error, Reference};
+use domain::dataset::OnUnmatched;
+use domain::fragment::{Fragment, FragmentKey, Record};
+use domain::graph::Graph;
 use domain::identity::{IdentityKey, ProfileId};
 
-use super::{Applier, Linked, Outcome, Try};
+use super::{Applier, Linked, MOST_EPOCHS, Outcome, Try};
+
+/// The profiles that hold a partner's ID.
+#[derive(Default)]
+pub(super) struct Holders {
+    known: BTreeSet<ProfileId>,
+    pub(super) prospects: BTreeSet<ProfileId>,
+}
 
 impl Applier<'_> {
     /// Writes a record to every profile that holds the partner's ID by which it is keyed. A profile that comes to hold
     /// it later is enriched by the next file.
     pub(super) async fn enrich(&self, record: &Record) -> Result<Try, Error> {
+        let Holders { known, prospects } = self.holders(&record.primary.key).await?;
+        if known.is_empty() {
+            return match (prospects.first(), self.dataset.on_unmatched) {
+                (Some(prospect), _) => self.write(&of_prospect(record), prospect, &[]).await,
+                (None, OnUnmatched::Prospect) => self.create_prospect(&of_prospect(record)).await,
+                (None, _) => Ok(Try::Settled(Outcome::Unmatched)),
+            };
+        }
         let mut outcome = Outcome::Unmatched;
-        for profile in self.holders(&record.primary.key).await? {
-            match self.write(record, &profile, &[]).await? {
-                Try::Raced => return Ok(Try::Raced),
-                Try::Settled(Outcome::SetAside(code, reason)) => {
-                    return Ok(Try::Settled(Outcome::SetAside(code, reason)));
+        for profile in &known {
+            for prospect in &prospects {
+                if !self.absorb(prospect, profile).await? {
+                    return Ok(Try::Raced);
                 }
+            }
+            match self.write(record, profile, &[]).await? {
+                Try::Raced => return Ok(Try::Raced),
                 Try::Settled(one) => outcome = weightier(outcome, one),
             }
         }
@@ -26,33 +46,117 @@ impl Applier<'_> {
     }
 
     /// The profiles that hold a partner's ID. A reference alone says little: it is written before its fragment.
-    async fn holders(&self, partner_id: &IdentityKey) -> Result<BTreeSet<ProfileId>, Error> {
-        let mut holders = BTreeSet::new();
-        for reference in self.store.identities.references(partner_id).await? {
-            if holders.contains(&reference.profile) {
+    pub(super) async fn holders(&self, partner_id: &IdentityKey) -> Result<Holders, Error> {
+        let mut holders = Holders::default();
+        for Reference { profile, fragment } in self.store.identities.references(partner_id).await? {
+            if holders.known.contains(&profile) {
                 continue;
             }
-            let fragment = self.store.profiles.fragment(&reference.profile, &reference.fragment).await?;
-            if fragment.is_some_and(|fragment| fragment.holds(partner_id)) {
-                holders.insert(reference.profile);
+            match self.store.profiles.fragment(&profile, &fragment).await? {
+                Some(fragment) if !fragment.holds(partner_id) => {}
+                // Of a customer other records say which IDs they hold.
+                Some(fragment) if fragment.is_keyed_by_partner_id() => {
+                    holders.prospects.insert(profile);
+                }
+                Some(_) => {
+                    holders.known.insert(profile);
+                }
+                None => {}
             }
         }
         Ok(holders)
     }
 
+    /// Creates the prospect of a record whose partner's ID nobody holds.
+    async fn create_prospect(&self, record: &Record) -> Result<Try, Error> {
+        let graph = Graph::of_prospect(record.token, self.key(record));
+        for epoch in 0..MOST_EPOCHS {
+            let profile = self.keyring.profile_id(&record.primary.key, epoch);
+            if self.store.profiles.put_graph(&profile, &graph, None).await? {
+                return self.write(record, &profile, &[]).await;
+            }
+            let stands = self.store.profiles.graph(&profile).await?;
+            // An attempt that died has created it, or a row of another dataset; one that has become known is over.
+            if stands.is_some_and(|stands| stands.merged_into.is_none()) {
+                return self.write(record, &profile, &[]).await;
+            }
+        }
+        Err(Error::plain("a partner's ID has changed hands too often to be a prospect again"))
+    }
+
     /// Puts the record's fragment on the list of a profile, before it is written.
     pub(super) async fn list(&self, record: &Record, profile: &ProfileId) -> Result<Linked, Error> {
-        let Some(graph) = self.store.profiles.graph(profile).await? else {
-            // Gone since it was found to hold the ID.
-            return Ok(Linked::Refused(Try::Raced));
-        };
-        if let Some(next) = graph.listing(&self.key(record))
-            && !self.store.profiles.put_graph(profile, &next, Some(graph.version)).await?
-        {
-            return Ok(Linked::Refused(Try::Raced));
+        match self.put_on_list(&self.key(record), profile).await? {
+            Some(graph) => Ok(Linked::Held { created: graph.born == record.token }),
+            None => Ok(Linked::Refused(Try::Raced)),
         }
-        Ok(Linked::Held { created: false })
     }
+
+    /// Puts a fragment on the list of a profile; nothing, where the profile is gone or somebody else wrote it.
+    async fn put_on_list(&self, fragment: &FragmentKey, profile: &ProfileId) -> Result<Option<Graph>, Error> {
+        let Some(graph) = self.store.profiles.graph(profile).await? else { return Ok(None) };
+        let Some(next) = graph.listing(fragment) else { return Ok(Some(graph)) };
+        let written = self.store.profiles.put_graph(profile, &next, Some(graph.version)).await?;
+        Ok(written.then_some(next))
+    }
+
+    /// Hands what is known of a prospect over to the profile that turned out to hold the ID, and ends the prospect. What
+    /// was sent of the prospect is withdrawn, as nobody is one any more. Says whether that is done: somebody else may have
+    /// written one of the two.
+    ///
+    /// The profile has everything before the prospect gives anything up: whoever dies in between is repeated.
+    pub(super) async fn absorb(&self, prospect: &ProfileId, known: &ProfileId) -> Result<bool, Error> {
+        let profiles = &self.store.profiles;
+        let Some(stored) = profiles.load(prospect).await? else { return Ok(true) };
+        for (key, fragment) in &stored.fragments {
+            if !self.hand_over(key, fragment, known).await? {
+                return Ok(false);
+            }
+        }
+        if stored.graph.merged_into.is_none() {
+            let ended = Graph {
+                merged_into: Some(known.clone()),
+                version: stored.graph.version.saturating_add(1),
+                ..stored.graph.clone()
+            };
+            if !profiles.put_graph(prospect, &ended, Some(stored.graph.version)).await? {
+                return Ok(false);
+            }
+        }
+        for (key, fragment) in &stored.fragments {
+            let reference = Reference { profile: prospect.clone(), fragment: key.clone() };
+            let mut seen = Vec::new();
+            for partner_id in &fragment.partner_ids {
+                seen.extend(self.store.identities.see_reference(&partner_id.key, &reference).await?);
+            }
+            profiles.delete_fragment(prospect, key).await?;
+            for reference in &seen {
+                self.store.identities.forget(reference).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn hand_over(
+        &self,
+        key: &FragmentKey,
+        fragment: &Fragment,
+        known: &ProfileId,
+    ) -> Result<bool, Error> {
+        let stored = self.store.profiles.fragment(known, key).await?;
+        if stored.as_ref().is_some_and(|stored| stored.token >= fragment.token) {
+            return Ok(true);
+        }
+        let read = stored.map(|stored| stored.version);
+        let fragment = fragment.of_known(read.unwrap_or_default().saturating_add(1));
+        Ok(self.put_on_list(key, known).await?.is_some()
+            && self.store.profiles.put_fragment(known, key, &fragment, read).await?)
+    }
+}
+
+/// A record as a prospect's: nothing else says that the prospect holds the ID.
+fn of_prospect(record: &Record) -> Record {
+    Record { partner_ids: BTreeSet::from([record.primary.clone()]), ..record.clone() }
 }
 
 /// Of what a record came to at two profiles, what it came to as a whole: written, if it was anywhere.
@@ -61,7 +165,8 @@ fn weightier(one: Outcome, other: Outcome) -> Outcome {
         Outcome::Unmatched => 0,
         Outcome::Older => 1,
         Outcome::Unchanged => 2,
-        Outcome::Ingested { .. } | Outcome::SetAside(..) => 3,
+        Outcome::Ingested { .. } => 3,
+        Outcome::SetAside(..) => 4,
     };
     if weight(&other) > weight(&one) { other } else { one }
 }
