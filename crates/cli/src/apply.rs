@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             // What is in the folder again is not gone.
             withdrawn: gone(withdrawn, &compiled.catalogue),
             warnings: project.warnings(),
+            today: day(now),
         };
         report.print(args.format)?;
         Ok(if is_refused { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })

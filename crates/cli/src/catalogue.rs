@@ -8,6 +8,7 @@ use aws::Applied;
 use clap::{Parser, Subcommand};
 use domain::catalogue::Catalogue;
 use domain::name::DataflowName;
+use domain::profile::day;
 use jiff::Timestamp;
 
 use crate::FINDINGS;
@@ -100,6 +101,7 @@ pub(crate) fn rollback(args: &RollbackArgs) -> Result<ExitCode> {
             catalogue: &catalogue,
             withdrawn: Vec::new(),
             warnings: &[],
+            today: day(now),
         };
         report.print(args.format)?;
         Ok(ExitCode::SUCCESS)

@@ -10,11 +10,14 @@ use aws::{RefusalRecord, Store};
 use clap::{Parser, Subcommand};
 use domain::catalogue::Catalogue;
 use domain::dataflow::Dataflow;
+use domain::governance::check;
 use domain::name::DataflowName;
+use domain::profile::day;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::connection::{dataflow, in_force, with_store};
+use crate::refusal;
 use crate::runs::{Found, latest_complete};
 use crate::table::Table;
 use crate::terminal::{self, DIM, Format};
@@ -75,7 +78,10 @@ pub(crate) fn show(command: &DataflowCommand) -> Result<ExitCode> {
     with_store(async |store| {
         let catalogue = in_force(store).await?.catalogue;
         let dataflow = dataflow(&catalogue, &args.name)?;
-        let record = record(store, &catalogue, dataflow, args.all).await?;
+        let now = Timestamp::now();
+        let refused = check(&catalogue, dataflow, day(now));
+        let mut record = record(store, &catalogue, dataflow, args.all).await?;
+        record.blocked = refusal::blocked(&catalogue, &refused, day(now));
         match args.format {
             Format::Json => terminal::print_json(&record.document())?,
             Format::Text => print!("{}", record.text()),
@@ -100,7 +106,8 @@ async fn record<'a>(
     let held = may_send.err().map(|hold| hold.reason);
     let line = Line::of(dataflow, latest.as_ref(), refusals.last());
     let credentials = credentials(store, catalogue, dataflow).await?;
-    Ok(record::Record { catalogue, dataflow, line, held, credentials, refusals })
+    let blocked = Vec::new();
+    Ok(record::Record { catalogue, dataflow, line, held, credentials, refusals, blocked })
 }
 
 /// Where the credentials of a dataflow's destination are to be, and whether they are there; nothing where it needs none.
@@ -252,8 +259,10 @@ mod tests {
         let refusals = sample::refusals(&catalogue);
         let line = Line::of(dataflow, None, refusals.last());
         let held = Some("a policy".to_owned());
-        let record =
-            record::Record { catalogue: &catalogue, dataflow, line, held, credentials: None, refusals };
+        let refused = check(&catalogue, dataflow, jiff::civil::date(2026, 1, 31));
+        let blocked = refusal::blocked(&catalogue, &refused, jiff::civil::date(2026, 1, 31));
+        let (catalogue, credentials) = (&catalogue, None);
+        let record = record::Record { catalogue, dataflow, line, held, credentials, refusals, blocked };
         insta::assert_snapshot!(plain(&record.text()));
     }
 
@@ -265,8 +274,16 @@ mod tests {
             let credentials =
                 Some(record::Credentials { secret: "tributary/destinations/facebook".to_owned(), missing });
             let line = Line::of(dataflow, None, None);
-            let refusals = Vec::new();
-            record::Record { catalogue: &catalogue, dataflow, line, held: None, credentials, refusals }
+            let (refusals, blocked) = (Vec::new(), Vec::new());
+            record::Record {
+                catalogue: &catalogue,
+                dataflow,
+                line,
+                held: None,
+                credentials,
+                refusals,
+                blocked,
+            }
         };
         for missing in [true, false] {
             let record = shown(missing);

@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::println;
+use anstream::{print, println};
 use anyhow::Result;
 use clap::Parser;
 use domain::catalogue::Catalogue;
+use domain::profile::day;
 use domain::refusal::Refusal;
+use jiff::Timestamp;
 use project::{Problem, Problems};
 use serde::Serialize;
 
 use crate::apply::refusals;
+use crate::refusal::{Blocked, CuresOf};
 use crate::terminal::{self, Format, GREEN, RED, YELLOW, count};
 use crate::{FINDINGS, folder, refusal};
 
@@ -41,6 +44,8 @@ struct Report<'a> {
     errors: Vec<&'a Problem>,
     warnings: &'a [Problem],
     blocked: Vec<&'a Refusal>,
+    /// What would cure each use that is blocked.
+    cures: Vec<CuresOf<'a>>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -49,15 +54,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Err(error) => return refuse(args, &error.downcast::<Problems>()?),
     };
     let catalogue = folder::catalogue(&project)?;
-    let (warnings, blocked) = (project.warnings(), refusals(&catalogue).collect::<Vec<_>>());
+    let warnings = project.warnings();
+    let uses = refusal::blocked(&catalogue, refusals(&catalogue), day(Timestamp::now()));
     match args.format {
-        Format::Json => terminal::print_json(&Report { valid: true, errors: Vec::new(), warnings, blocked })?,
+        Format::Json => {
+            let (blocked, cures) =
+                (refusals(&catalogue).collect(), uses.iter().map(Blocked::document).collect());
+            terminal::print_json(&Report { valid: true, errors: Vec::new(), warnings, blocked, cures })?;
+        }
         Format::Text => {
             for warning in warnings {
                 terminal::print_problem("warning", YELLOW, warning);
             }
-            for refusal in blocked {
-                println!("{}", refusal::tree(refusal));
+            for blocked in &uses {
+                print!("{}", blocked.text());
             }
             println!("{GREEN}valid{GREEN:#}: {}", summary(&catalogue));
         }
@@ -69,7 +79,8 @@ fn refuse(args: &Args, problems: &Problems) -> Result<ExitCode> {
     let errors: Vec<&Problem> = problems.iter().collect();
     match args.format {
         Format::Json => {
-            let report = Report { valid: false, errors, warnings: &[], blocked: Vec::new() };
+            let report =
+                Report { valid: false, errors, warnings: &[], blocked: Vec::new(), cures: Vec::new() };
             terminal::print_json(&report)?;
         }
         Format::Text => {

@@ -3,6 +3,8 @@
 use anstyle::Style;
 use domain::batch::BatchStatus;
 use domain::dataflow::State;
+use domain::governance::consent::{Consent, RequiredConsent};
+use domain::value::Value;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::table::Cell;
@@ -49,6 +51,21 @@ pub(crate) fn percent(ratio: Option<f64>) -> String {
 #[expect(clippy::cast_precision_loss, reason = "counts of rows stay far below 2^53")]
 pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// A consent that members are asked for.
+pub(crate) fn consent(required: &RequiredConsent) -> String {
+    let Consent { field, values } = &required.consent;
+    let values: Vec<String> = values.iter().map(value).collect();
+    format!("{field} {} (policy {})", values.join(" or "), required.policy)
+}
+
+/// A scalar as people write it.
+fn value(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => serde_json::to_string(other).unwrap_or_default(),
+    }
 }
 
 /// The state of a dataflow in a word.

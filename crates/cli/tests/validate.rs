@@ -26,7 +26,7 @@ fn the_example_is_valid_and_shows_what_would_be_blocked() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(shown.contains("valid: "), "{shown}");
     assert!(shown.contains("blocked: dataflow `prospects_to_email`"), "{shown}");
-    assert!(shown.contains("each of these would cure it"), "{shown}");
+    assert!(shown.contains("cures: dataflow `prospects_to_email`: each of these would let it go"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "colours are for terminals");
 }
 
@@ -37,6 +37,8 @@ fn a_program_gets_one_json_document() {
     assert_eq!(report["valid"], true);
     assert_eq!(report["errors"], serde_json::json!([]));
     assert_eq!(report["blocked"][0]["dataflow"], "prospects_to_email");
+    assert_eq!(report["cures"][0]["dataflow"], "prospects_to_email");
+    assert_eq!(report["cures"][0]["cures"][0][0]["change"], "drop_mapping");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::dataset::{Dataset, DatastreamSource, OnUnmatched};
 use crate::edge::datastream::Datastream;
 use crate::edge::offer::Offer;
 use crate::governance::Policy;
+use crate::governance::consent::ConsentPolicy;
 use crate::label::{Label, THIRD_PARTY};
 use crate::merge::MergePolicy;
 use crate::name::{
@@ -45,6 +46,9 @@ pub struct Catalogue {
     pub merge_policies: BTreeMap<MergePolicyName, MergePolicy>,
     /// The policies.
     pub policies: BTreeMap<PolicyName, Policy>,
+    /// The consent policies. No policy of either kind has the name of another.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consent_policies: BTreeMap<PolicyName, ConsentPolicy>,
     /// The audiences.
     pub audiences: BTreeMap<AudienceName, Audience>,
     /// The destinations.

@@ -59,10 +59,14 @@ impl Change {
                         Source::Field(_) => false,
                     })
             }
-            Change::Fragment(fragment) => sources.any(|source| match source {
-                Source::Identity(namespace) => fragment.differ(|each| partner_ids(each, namespace)),
-                Source::Field(path) => fragment.differ(|each| value::at(&each.attributes, path)),
-            }),
+            Change::Fragment(fragment) => {
+                let differs = |path| fragment.differ(|each| value::at(&each.attributes, path));
+                dataflow.consents.iter().any(|required| differs(&required.consent.field))
+                    || sources.any(|source| match source {
+                        Source::Identity(namespace) => fragment.differ(|each| partner_ids(each, namespace)),
+                        Source::Field(path) => differs(path),
+                    })
+            }
         }
     }
 
@@ -89,6 +93,7 @@ mod tests {
 
     use crate::dataflow::Mapping;
     use crate::fragment::OrderToken;
+    use crate::governance::consent::{Consent, RequiredConsent};
     use crate::graph::Node;
     use crate::value::{Object, Value};
 
@@ -98,6 +103,7 @@ mod tests {
             audience: "a".parse().unwrap(),
             destination: "vendor".parse().unwrap(),
             mapping: vec![Mapping { target: "x".to_owned(), source }],
+            consents: Vec::new(),
             state: State::Active,
         }
     }
@@ -208,6 +214,19 @@ mod tests {
         assert!(!change.concerns(&by_field("plan")));
         assert!(change.concerns(&by_identity("PartnerID")));
         assert!(of_fragment(Some(fragment("gold", "N-1")), None).concerns(&by_field("plan")));
+    }
+
+    #[test]
+    fn a_fragment_concerns_those_that_ask_for_a_consent_that_changes() {
+        let required = RequiredConsent {
+            policy: "mail".parse().unwrap(),
+            consent: Consent { field: "plan".parse().unwrap(), values: vec![Value::String("gold".into())] },
+        };
+        let flow = Dataflow { consents: vec![required], ..by_field("tier") };
+        let change = |new| of_fragment(Some(fragment("gold", "N-1")), new);
+        assert!(change(Some(fragment("basic", "N-1"))).concerns(&flow));
+        assert!(change(None).concerns(&flow));
+        assert!(!change(Some(fragment("gold", "N-2"))).concerns(&flow));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::governance::consent::RequiredConsent;
 use crate::label::MarketingAction;
 use crate::name::{AudienceName, DataflowName, DestinationName};
 use crate::namespace::NamespaceCode;
@@ -39,6 +40,9 @@ pub struct Dataflow {
     pub destination: DestinationName,
     /// What is sent of each member.
     pub mapping: Vec<Mapping>,
+    /// What each member has to have consented to, as consent policies ask: who has not is not sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consents: Vec<RequiredConsent>,
     /// Whether it may run.
     pub state: State,
 }

@@ -242,15 +242,22 @@ pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now
         return Wanted::Absent;
     }
     let Some(audience) = catalogue.audiences.get(&dataflow.audience) else { return Wanted::Absent };
-    match profile.is_realized_by(&audience.name, &audience.definition) {
-        Some(true) => {}
-        Some(false) => return Wanted::Absent,
-        None => return Wanted::Undecided,
+    let is_member = profile.is_realized_by(&audience.name, &audience.definition);
+    if is_member == Some(false) {
+        return Wanted::Absent;
     }
     let Some(policy) = catalogue.merge_policies.get(&audience.merge_policy) else { return Wanted::Absent };
-    let reads_fields = dataflow.mapping.iter().any(|mapping| matches!(mapping.source, Source::Field(_)));
+    let maps_fields = dataflow.mapping.iter().any(|mapping| matches!(mapping.source, Source::Field(_)));
+    let reads_fields = maps_fields || !dataflow.consents.is_empty();
     let merged =
         if reads_fields { profile.merged(catalogue, policy, now) } else { crate::profile::Merged::default() };
+    // Who has withdrawn a consent is withdrawn at once, whatever the next evaluation decides of the membership.
+    if !dataflow.consents.iter().all(|required| required.consent.is_given(&merged.attributes)) {
+        return Wanted::Absent;
+    }
+    if is_member.is_none() {
+        return Wanted::Undecided;
+    }
     let values: Cells = dataflow
         .mapping
         .iter()

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::label::{Label, MarketingAction};
 use crate::name::{
-    AudienceName, DataflowName, DatasetName, DatastreamName, DestinationName, OfferName, PartnerName,
-    PolicyName,
+    AudienceName, DataflowName, DatasetName, DatastreamName, DestinationName, MergePolicyName, OfferName,
+    PartnerName, PolicyName,
 };
 use crate::namespace::NamespaceCode;
 use crate::value::FieldPath;
@@ -30,8 +30,6 @@ pub struct Refusal {
     pub labels: BTreeSet<Label>,
     /// Every way by which governed data would leave.
     pub lineage: Vec<Lineage>,
-    /// Changes of which each alone would lift this refusal.
-    pub cures: Vec<String>,
 }
 
 /// A use that is made of an audience.
@@ -77,6 +75,16 @@ pub enum Cause {
         name: PolicyName,
         /// Its deny expression.
         deny: String,
+        /// The part of it that holds of the data.
+        #[serde(default)]
+        matched: String,
+    },
+    /// An enabled consent policy asks for a consent that nobody knows where the use is made.
+    ConsentUnknown {
+        /// The policy.
+        name: PolicyName,
+        /// The attribute that says whether somebody consents.
+        field: FieldPath,
     },
     /// The partner's contract does not allow the actions.
     ContractForbids {
@@ -101,6 +109,16 @@ pub enum Cause {
     UncontractedThirdParty,
 }
 
+impl Cause {
+    /// The policy, where one refuses.
+    pub fn policy(&self) -> Option<&PolicyName> {
+        match self {
+            Cause::Policy { name, .. } | Cause::ConsentUnknown { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// One way from a dataset's field to a destination.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lineage {
@@ -110,8 +128,15 @@ pub struct Lineage {
     pub field: FieldPath,
     /// The labels that it carries there.
     pub labels: BTreeSet<Label>,
+    /// The merge policy under which it becomes part of the profile; none for events and identities, which are not merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_policy: Option<MergePolicyName>,
     /// How it would leave.
     pub through: Through,
+    /// The audiences that carry it on by `inSegment`, from the one that refers to the one whose definition reads the
+    /// field to the one that is used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<AudienceName>,
 }
 
 /// How a field's data leaves.
@@ -129,7 +154,16 @@ pub enum Through {
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::Policy { name, deny } => write!(formatter, "policy `{name}` denies {deny}"),
+            Cause::Policy { name, deny, matched } if matched.is_empty() || matched == deny => {
+                write!(formatter, "policy `{name}` denies {deny}")
+            }
+            Cause::Policy { name, deny, matched } => {
+                write!(formatter, "policy `{name}` denies {deny}, of which {matched} holds")
+            }
+            Cause::ConsentUnknown { name, field } => write!(
+                formatter,
+                "policy `{name}` asks for the consent in field `{field}`, which is not known where pages are answered"
+            ),
             Cause::ContractForbids { partner, .. } => {
                 write!(formatter, "the contract with partner `{partner}` does not allow it")
             }
@@ -185,6 +219,9 @@ impl fmt::Display for Refusal {
                 write!(formatter, " (labels {})", listed(&way.labels))?;
             }
             write!(formatter, " would leave through {}", way.through)?;
+            for audience in &way.via {
+                write!(formatter, ", to which audience `{audience}` refers")?;
+            }
         }
         Ok(())
     }

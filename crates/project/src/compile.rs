@@ -40,6 +40,7 @@ impl Project {
             carry_retiring(previous, &mut catalogue);
         }
         define(&mut catalogue);
+        ask_consents(&mut catalogue);
         judge(&mut catalogue, today);
         #[expect(
             clippy::expect_used,
@@ -160,6 +161,23 @@ fn without_members(audience: &Audience, catalogue: &Catalogue) -> Audience {
         reads: BTreeSet::new(),
         refers_to: BTreeSet::new(),
         ..audience.clone()
+    }
+}
+
+/// Says of each dataflow what its members have to have consented to, so that whoever looks at one profile need not find
+/// out what the whole of it is used for.
+fn ask_consents(catalogue: &mut Catalogue) {
+    let is_run = |dataflow: &&Dataflow| dataflow.state != State::Retiring;
+    let asked: Vec<_> = catalogue
+        .dataflows
+        .values()
+        .filter(is_run)
+        .map(|dataflow| (dataflow.name.clone(), governance::required_consents(catalogue, dataflow)))
+        .collect();
+    for (name, consents) in asked {
+        if let Some(dataflow) = catalogue.dataflows.get_mut(&name) {
+            dataflow.consents = consents;
+        }
     }
 }
 

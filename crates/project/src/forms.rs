@@ -21,6 +21,7 @@ use crate::read::{At, Read};
 use crate::suggest::instead_of;
 
 pub(crate) mod audience;
+pub(crate) mod consent;
 pub(crate) mod dataflow;
 pub(crate) mod dataset;
 pub(crate) mod datastream;

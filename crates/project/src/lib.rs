@@ -11,6 +11,7 @@ mod plugins;
 mod problem;
 mod read;
 mod suggest;
+mod ungoverned;
 mod yaml;
 
 pub use compile::Compiled;

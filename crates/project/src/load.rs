@@ -1,12 +1,9 @@
 //! Loading: every form is read, then each is held against the rest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use domain::catalogue::{Catalogue, FORMAT};
-use domain::dataflow::Dataflow;
-use domain::governance::{self, PolicyStatus, core};
-use domain::label::Label;
 use domain::namespace::Namespace;
 use domain::schema::Class;
 use pql::Schemas;
@@ -15,7 +12,8 @@ use crate::examples::{self, Tried};
 use crate::folder::Files;
 use crate::forms::{Forms, Scope, audience, dataflow, schema};
 use crate::plugins::Plugins;
-use crate::problem::{Notes, Position, Problem, Problems};
+use crate::problem::{Notes, Problem, Problems};
+use crate::ungoverned;
 
 /// A project that holds together.
 pub struct Project {
@@ -35,7 +33,7 @@ impl Project {
         let (mut project, mut problems) = Project::read(folder, plugins);
         examples::check(&project.forms, &project.catalogue, &mut problems);
         Problems::unless_none(problems)?;
-        warn_of_idle_labels(&project.forms, &project.catalogue, &mut project.warnings);
+        ungoverned::warn(&project.forms, &project.catalogue, &mut project.warnings);
         project.warnings.sort();
         Ok(project)
     }
@@ -88,6 +86,9 @@ fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut V
     }
     let union = schema::union(forms, &scope.catalogue.schemas, Class::Profile, problems);
     let events = schema::union(forms, &scope.catalogue.schemas, Class::ExperienceEvent, problems);
+    scope.catalogue.consent_policies = forms
+        .policies
+        .compile(problems, |name, form, notes| form.compile_consent(name, union.as_ref(), &scope, notes));
     let schemas = union.as_ref().zip(events.as_ref());
     let schemas = schemas.map(|(profile, events)| Schemas { profile, events });
     scope.catalogue.audiences =
@@ -117,47 +118,11 @@ fn empty(forms: &Forms) -> Catalogue {
         datasets: BTreeMap::new(),
         merge_policies: BTreeMap::new(),
         policies: BTreeMap::new(),
+        consent_policies: BTreeMap::new(),
         audiences: BTreeMap::new(),
         destinations: BTreeMap::new(),
         dataflows: BTreeMap::new(),
         datastreams: BTreeMap::new(),
         offers: BTreeMap::new(),
     }
-}
-
-/// Labels alone restrict nothing: warns of dataflows whose labels no enabled policy speaks of.
-fn warn_of_idle_labels(forms: &Forms, catalogue: &Catalogue, warnings: &mut Vec<Problem>) {
-    for (name, dataflow) in &catalogue.dataflows {
-        let labels = labels(catalogue, dataflow);
-        let speaking = catalogue.policies.values().filter(|policy| {
-            let named = policy.deny.labels();
-            labels.iter().any(|label| named.contains(label))
-        });
-        let (enabled, off): (Vec<_>, Vec<_>) =
-            speaking.partition(|policy| policy.status == PolicyStatus::Enabled);
-        if labels.is_empty() || !enabled.is_empty() {
-            continue;
-        }
-        let listed: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
-        let message =
-            format!("no enabled policy speaks of what this dataflow carries, labelled {}", listed.join(", "));
-        let core = || core::policies().find(|policy| policy.deny.matched(&labels).is_some());
-        let help = match (off.first(), core()) {
-            (Some(policy), _) => format!("enable policy `{}`, or write one", policy.name),
-            (None, Some(policy)) => {
-                format!(
-                    "enable core policy `{}` under `core_policies` of `project.yaml`, or write one",
-                    policy.name
-                )
-            }
-            (None, None) => "write a policy, as labels alone restrict nothing".to_owned(),
-        };
-        let part = forms.dataflows.parts.get(name).and_then(|part| part.form.as_ref());
-        let at = part.map_or(Position::START, |form| form.place());
-        Notes::of(forms.dataflows.file(name), warnings).note(at, message, help);
-    }
-}
-
-fn labels(catalogue: &Catalogue, dataflow: &Dataflow) -> BTreeSet<Label> {
-    governance::lineage(catalogue, dataflow).into_iter().flat_map(|way| way.labels).collect()
 }

@@ -232,6 +232,12 @@ impl<'n> Members<'n> {
         }
     }
 
+    /// Whether one of some members is there, which tells kinds of a form apart.
+    pub(crate) fn has_any(&self, names: &[&str]) -> bool {
+        let Content::Map(entries) = &self.node.content else { return false };
+        entries.iter().any(|(key, _)| names.contains(&key.text.as_str()))
+    }
+
     /// The value of a member, if the member is there and is not null.
     pub(crate) fn node(&mut self, name: &'static str) -> Option<&'n Node> {
         self.asked.push(name);

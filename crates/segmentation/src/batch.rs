@@ -142,6 +142,7 @@ mod tests {
             datasets: BTreeMap::from([(dataset.name.clone(), dataset)]),
             merge_policies: BTreeMap::from([(newest.name.clone(), newest)]),
             policies: BTreeMap::new(),
+            consent_policies: BTreeMap::new(),
             audiences: audiences.into_iter().map(|each| (each.name.clone(), each)).collect(),
             destinations: BTreeMap::new(),
             dataflows: BTreeMap::new(),

@@ -305,7 +305,7 @@ async fn the_refused_dataflow_sends_nothing_and_says_why() {
         "{causes:?}"
     );
     for record in &refusals {
-        assert!(!record.refusal.lineage.is_empty() && !record.refusal.cures.is_empty());
+        assert!(!record.refusal.lineage.is_empty());
     }
 }
 

@@ -161,7 +161,7 @@ fn of_refusal(outcome: &Outcome) -> Vec<Check> {
         refusals.all(|refusal| refusal.lineage.iter().any(|way| way.field == field))
     };
     let both = reads("partner.netWorthBand") && reads("partner.recentMortgageLikelihood");
-    let cured = refusals.iter().all(|refusal| !refusal.cures.is_empty());
+    let cured = outcome.refused.cures.iter().any(|each| !each.cures.is_empty());
     vec![
         Check::of("the refused dataflow: state", "BLOCKED", outcome.refused.state.as_str()),
         Check::that(

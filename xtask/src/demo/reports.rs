@@ -58,6 +58,7 @@ pub struct Run {
 pub struct Dataflow {
     pub state: String,
     pub refusals: Vec<RefusalRecord>,
+    pub cures: Vec<Cures>,
 }
 
 /// A refusal, and when it was said.
@@ -81,7 +82,13 @@ pub struct Refusal {
     /// Its kind, and what it is about.
     pub cause: BTreeMap<String, Value>,
     pub lineage: Vec<Lineage>,
-    pub cures: Vec<String>,
+}
+
+/// What would let a refused dataflow go.
+#[derive(Debug, Deserialize)]
+pub struct Cures {
+    /// Each of these, with all of its changes.
+    pub cures: Vec<Vec<Value>>,
 }
 
 /// One way by which governed data would leave.

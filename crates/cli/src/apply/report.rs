@@ -8,11 +8,12 @@ use domain::dataflow::State;
 use domain::edge::offer::Offer;
 use domain::name::{AudienceName, DataflowName, DestinationName, OfferName};
 use domain::refusal::Refusal;
+use jiff::civil::Date;
 use project::Problem;
 use serde::Serialize;
 
 use super::changes::{Change, changes};
-use crate::refusal;
+use crate::refusal::{self, Blocked, CuresOf};
 use crate::table::Table;
 use crate::terminal::{self, BOLD, DIM, Format, GREEN, RED, YELLOW};
 use crate::words::{NOTHING, listed, state, state_cell};
@@ -37,6 +38,8 @@ pub(crate) struct Report<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) withdrawn: Vec<DataflowName>,
     pub(crate) warnings: &'a [Problem],
+    /// The day of which cures are told.
+    pub(crate) today: Date,
 }
 
 /// The same for programs.
@@ -52,6 +55,8 @@ struct Document<'a> {
     changes: Vec<Change>,
     dataflows: Vec<Flow<'a>>,
     offers: Vec<Shown<'a>>,
+    /// What would cure each use that is blocked.
+    cures: Vec<CuresOf<'a>>,
     withdrawn: &'a [DataflowName],
     warnings: &'a [Problem],
 }
@@ -93,7 +98,7 @@ impl Report<'_> {
     /// Prints the report; warnings for people beside it.
     pub(crate) fn print(&self, format: Format) -> Result<()> {
         match format {
-            Format::Json => terminal::print_json(&self.document())?,
+            Format::Json => terminal::print_json(&self.document(&self.blocked()))?,
             Format::Text => {
                 for warning in self.warnings {
                     terminal::print_problem("warning", YELLOW, warning);
@@ -105,7 +110,7 @@ impl Report<'_> {
     }
 
     /// The report for programs.
-    fn document(&self) -> Document<'_> {
+    fn document<'b>(&'b self, blocked: &'b [Blocked<'b>]) -> Document<'b> {
         let before = self.in_force.map(|in_force| in_force.sequence);
         let (outcome, sequence) = match self.outcome {
             Outcome::Applied { sequence } => ("applied", Some(sequence)),
@@ -120,6 +125,7 @@ impl Report<'_> {
             changes: self.changes(),
             dataflows: self.dataflows(),
             offers: self.offers(),
+            cures: blocked.iter().map(Blocked::document).collect(),
             withdrawn: &self.withdrawn,
             warnings: self.warnings,
         }
@@ -139,11 +145,13 @@ impl Report<'_> {
         if !self.catalogue.offers.is_empty() {
             text.push_str(&format!("{}\n", self.offers_table()));
         }
-        for refusal in refusals(self.catalogue) {
-            text.push_str(&format!("{}\n", refusal::tree(refusal)));
-        }
+        self.blocked().iter().for_each(|blocked| text.push_str(&blocked.text()));
         text.push_str(&self.verdict());
         text.trim_start_matches('\n').to_owned()
+    }
+
+    fn blocked(&self) -> Vec<Blocked<'_>> {
+        refusal::blocked(self.catalogue, refusals(self.catalogue), self.today)
     }
 
     fn changes(&self) -> Vec<Change> {
@@ -272,7 +280,15 @@ mod tests {
         catalogue: &'a Catalogue,
         hash: &'a CatalogueHash,
     ) -> Report<'a> {
-        Report { outcome, in_force, hash, catalogue, withdrawn: Vec::new(), warnings: &[] }
+        Report {
+            outcome,
+            in_force,
+            hash,
+            catalogue,
+            withdrawn: Vec::new(),
+            warnings: &[],
+            today: jiff::civil::date(2026, 1, 31),
+        }
     }
 
     #[test]
@@ -281,7 +297,8 @@ mod tests {
         let mut report = report(Outcome::Applied { sequence: 7 }, Some(&before), &catalogue, &hash);
         report.withdrawn = vec!["gone".parse().unwrap()];
         insta::assert_snapshot!(plain(&report.text()));
-        insta::assert_json_snapshot!(report.document(), { ".dataflows[].refusals" => "(refusals)" });
+        let blocked = report.blocked();
+        insta::assert_json_snapshot!(report.document(&blocked), { ".dataflows[].refusals" => "(refusals)" });
     }
 
     #[test]

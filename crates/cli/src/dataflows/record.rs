@@ -3,14 +3,15 @@
 use aws::RefusalRecord;
 use domain::catalogue::Catalogue;
 use domain::dataflow::{Dataflow, Mapping, Source};
+use domain::governance::consent::RequiredConsent;
 use domain::refusal::Refusal;
 use serde::Serialize;
 
 use super::{Line, count};
-use crate::refusal;
+use crate::refusal::{self, Blocked, CuresOf};
 use crate::table::{Table, card};
 use crate::terminal::{DIM, GREEN, RED, YELLOW};
-use crate::words::{listed, state_cell, time};
+use crate::words::{consent, listed, state_cell, time};
 
 /// A dataflow with everything that is known of it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Record<'a> {
     /// Where the credentials of its destination are to be; nothing where it needs none.
     pub(super) credentials: Option<Credentials>,
     pub(super) refusals: Vec<RefusalRecord>,
+    /// What would cure what is refused now.
+    pub(super) blocked: Vec<Blocked<'a>>,
 }
 
 /// The credentials of a destination, which nobody here reads.
@@ -42,7 +45,10 @@ pub(super) struct Document<'a> {
     mapping: &'a [Mapping],
     held: Option<&'a str>,
     credentials: Option<&'a Credentials>,
+    /// The consents that members are asked for.
+    consents: &'a [RequiredConsent],
     refusals: &'a [RefusalRecord],
+    cures: Vec<CuresOf<'a>>,
 }
 
 impl Record<'_> {
@@ -52,7 +58,9 @@ impl Record<'_> {
             mapping: &self.dataflow.mapping,
             held: self.held.as_deref(),
             credentials: self.credentials.as_ref(),
+            consents: &self.dataflow.consents,
             refusals: &self.refusals,
+            cures: self.blocked.iter().map(Blocked::document).collect(),
         }
     }
 
@@ -69,6 +77,7 @@ impl Record<'_> {
             }
             text.push_str(&refusal::tree(refusal));
         }
+        self.blocked.iter().for_each(|blocked| text.push_str(&blocked.cures_text()));
         text
     }
 
@@ -93,6 +102,9 @@ impl Record<'_> {
         if let Some(destination) = self.catalogue.destinations.get(destination) {
             table.row(["plugin".into(), destination.plugin.as_str().into()]);
             table.row(["for".into(), listed(&destination.marketing_actions).into()]);
+        }
+        for required in &self.dataflow.consents {
+            table.row(["only who has".into(), consent(required).into()]);
         }
         if let Some(credentials) = &self.credentials {
             table.row(["secret".into(), credentials.secret.as_str().into()]);

@@ -89,6 +89,8 @@ impl DataflowForm {
             mapping: mapping
                 .map(|(target, source)| Mapping { target: target.value.clone(), source: source.compile() })
                 .collect(),
+            // Asked for once it is known what is used for what.
+            consents: Vec::new(),
             state: if self.paused { State::Paused } else { State::Active },
         })
     }

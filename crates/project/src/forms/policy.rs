@@ -1,20 +1,27 @@
-//! `policies/<name>.yaml`: which marketing actions are denied on data of which labels.
+//! `policies/<name>.yaml`: which marketing actions are denied on data of which labels, or need whose consent.
 
+use domain::governance::consent::ConsentPolicy;
 use domain::governance::{Deny, Operator, Policy, PolicyStatus, core};
 use domain::label::{Label, MarketingAction};
 use domain::name::PolicyName;
+use domain::schema::Fields;
 
 use crate::problem::{Notes, Position};
 use crate::read::{At, Members, Read, word};
 use crate::yaml::Node;
 
 use super::Scope;
+use super::consent::ConsentForm;
 
 pub(crate) struct PolicyForm {
     description: Option<String>,
     status: PolicyStatus,
-    marketing_actions: Vec<At<MarketingAction>>,
-    deny: DenyForm,
+    rule: RuleForm,
+}
+
+enum RuleForm {
+    Deny(Vec<At<MarketingAction>>, DenyForm),
+    Consent(ConsentForm),
 }
 
 /// A deny expression, its labels with their places.
@@ -28,19 +35,25 @@ impl Read for PolicyForm {
         let mut members = Members::of(node, notes)?;
         let description = members.optional("description", notes);
         let status = members.required("status", notes);
+        let rule = if members.has_any(&["if", "then"]) {
+            ConsentForm::read_from(&mut members, notes).map(RuleForm::Consent)
+        } else {
+            RuleForm::read_deny(&mut members, notes)
+        };
+        members.finish(notes);
+        Some(PolicyForm { description: description?, status: status?, rule: rule? })
+    }
+}
+
+impl RuleForm {
+    fn read_deny(members: &mut Members<'_>, notes: &mut Notes<'_>) -> Option<RuleForm> {
         let actions_node = members.node("marketing_actions");
         let marketing_actions = members.required::<Vec<At<MarketingAction>>>("marketing_actions", notes);
         let deny = members.required("deny", notes);
-        members.finish(notes);
         if let (Some(node), Some([])) = (actions_node, marketing_actions.as_deref()) {
             notes.note(node.at, "a policy that denies no marketing action denies nothing", None);
         }
-        Some(PolicyForm {
-            description: description?,
-            status: status?,
-            marketing_actions: marketing_actions?,
-            deny: deny?,
-        })
+        Some(RuleForm::Deny(marketing_actions?, deny?))
     }
 }
 
@@ -105,6 +118,7 @@ impl DenyForm {
 }
 
 impl PolicyForm {
+    /// Compiles a policy that denies; nothing of one that asks for consent.
     pub(crate) fn compile(
         &self,
         name: &PolicyName,
@@ -116,14 +130,34 @@ impl PolicyForm {
                 "enable that one under `core_policies` of `project.yaml`, or rename the file".to_owned();
             notes.note(Position::START, format!("a core policy is named `{name}`"), help);
         }
-        scope.forms.check_actions(&self.marketing_actions, notes);
-        scope.forms.check_labels(self.deny.labels(), notes);
+        let RuleForm::Deny(actions, deny) = &self.rule else { return None };
+        scope.forms.check_actions(actions, notes);
+        scope.forms.check_labels(deny.labels(), notes);
         Some(Policy {
             name: name.clone(),
             description: self.description.clone().unwrap_or_default(),
             status: self.status,
-            marketing_actions: self.marketing_actions.iter().map(|action| action.value.clone()).collect(),
-            deny: self.deny.compile(),
+            marketing_actions: actions.iter().map(|action| action.value.clone()).collect(),
+            deny: deny.compile(),
+        })
+    }
+
+    /// Compiles a policy that asks for consent; nothing of one that denies.
+    pub(crate) fn compile_consent(
+        &self,
+        name: &PolicyName,
+        union: Option<&Fields>,
+        scope: &Scope<'_>,
+        notes: &mut Notes<'_>,
+    ) -> Option<ConsentPolicy> {
+        let RuleForm::Consent(form) = &self.rule else { return None };
+        let (condition, consent) = form.compile(union, scope, notes);
+        Some(ConsentPolicy {
+            name: name.clone(),
+            description: self.description.clone().unwrap_or_default(),
+            status: self.status,
+            condition,
+            consent,
         })
     }
 }

@@ -400,10 +400,58 @@ fn core_policies() {
 }
 
 #[test]
+fn consent_policies() {
+    const POLICY: &str = "policies/consent.yaml";
+    const HEAD: &str = "status: ENABLED\n";
+    const MAIL: &str = "if: {marketing_action: Email Targeting}\n";
+    let text = |rest: &str| -> &'static str { Box::leak(format!("{HEAD}{rest}").into_boxed_str()) };
+    let then = |then: &str| text(&format!("{MAIL}then: {then}\n"));
+    let condition =
+        |condition: &str| text(&format!("if: {condition}\nthen: {{field: tier, values: [plus]}}\n"));
+    check(
+        "consent_policies",
+        &[
+            ("no consequence", &[(POLICY, "", text(MAIL))]),
+            ("no condition", &[(POLICY, "", text("then: {field: tier, values: [plus]}\n"))]),
+            (
+                "both kinds at once",
+                &[(
+                    POLICY,
+                    "",
+                    text(&format!("{MAIL}then: {{field: tier, values: [plus]}}\ndeny: {{label: I1}}\n")),
+                )],
+            ),
+            ("a field that no schema has", &[(POLICY, "", then("{field: teir, values: [plus]}"))]),
+            (
+                "a field that is no single value",
+                &[(POLICY, "", then("{field: person.name, values: [plus]}"))],
+            ),
+            ("a value that the field never has", &[(POLICY, "", then("{field: tier, values: [gold, 1]}"))]),
+            ("no values", &[(POLICY, "", then("{field: tier, values: []}"))]),
+            (
+                "unknown words",
+                &[(
+                    POLICY,
+                    "",
+                    condition("{operator: OR, operands: [{label: i1}, {marketing_action: Mail}]}"),
+                )],
+            ),
+            (
+                "a condition of no form",
+                &[(POLICY, "", condition("{label: I1, marketing_action: Email Targeting}"))],
+            ),
+            ("a condition of nothing", &[(POLICY, "", condition("{operator: AND, operands: []}"))]),
+        ],
+    );
+}
+
+#[test]
 fn policies_that_are_off_are_warned_of() {
     let project = problems(&[
         ("policies/clear_identifiers_stay.yaml", "ENABLED", "DISABLED"),
         ("policies/partner_data_no_personalisation.yaml", "ENABLED", "DRAFT"),
+        ("policies/third_party_export_restriction.yaml", "ENABLED", "DISABLED"),
+        ("dataflows/prospects_to_file.yaml", "{identity: NorthlightID}", "{field: accountBalance}"),
     ]);
     let warnings: Vec<String> = project.unwrap().warnings().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"));

@@ -4,6 +4,7 @@ use std::fs;
 
 use domain::catalogue::Catalogue;
 use domain::dataflow::State;
+use domain::governance::cure;
 use jiff::civil::{Date, date};
 use project::{Compiled, Project};
 
@@ -69,21 +70,20 @@ fn where_labels_restrict_nothing_the_core_policy_that_would_is_named() {
 }
 
 #[test]
-fn the_refusal_says_exactly_why() {
+fn the_refusal_says_exactly_why_and_what_would_cure_it() {
     let catalogue = compiled(&example(), None).catalogue;
     let refused = catalogue.dataflows.values().find_map(|dataflow| match &dataflow.state {
         State::Blocked(refusals) => Some(refusals),
         _ => None,
     });
-    let told: Vec<String> = refused
-        .unwrap()
-        .iter()
-        .map(|refusal| {
-            let lineage = refusal.to_string().replace("; ", "\n  ");
-            let cures: Vec<String> = refusal.cures.iter().map(|cure| format!("  cure: {cure}")).collect();
-            format!("{lineage}\n{}", cures.join("\n"))
-        })
-        .collect();
+    let refused = refused.unwrap();
+    let mut told: Vec<String> =
+        refused.iter().map(|refusal| refusal.to_string().replace("; ", "\n  ")).collect();
+    let found = cure::cures(&catalogue, &refused[0].activation, TODAY);
+    told.extend(found.cures.iter().map(|cure| {
+        let changes: Vec<String> = cure.iter().map(ToString::to_string).collect();
+        format!("cure: {}", changes.join("\n  and "))
+    }));
     insta::assert_snapshot!(told.join("\n\n"));
 }
 
@@ -163,4 +163,19 @@ fn what_was_applied_does_not_change_its_kind() {
     let problems =
         Project::load(folder.path(), &crate::support::Lenient).unwrap().compile(Some(&before), TODAY);
     insta::assert_snapshot!(problems.unwrap_err());
+}
+
+#[test]
+fn a_dataflow_asks_for_the_consents_that_its_use_meets() {
+    const CONSENT: &str = "status: ENABLED\nif: {operator: AND, operands: [{marketing_action: Cross Site Targeting}, {label: I1}]}\nthen: {field: tier, values: [plus, private]}\n";
+    let folder = changed(|folder| {
+        fs::write(folder.join("policies/tier_consent.yaml"), CONSENT).unwrap();
+    });
+    let catalogue = compiled(folder.path(), None).catalogue;
+    let asking: Vec<_> =
+        catalogue.dataflows.values().filter(|dataflow| !dataflow.consents.is_empty()).collect();
+    let names: Vec<&str> = asking.iter().map(|dataflow| dataflow.name.as_str()).collect();
+    assert_eq!(names, ["prospects_to_facebook", "prospects_to_file"]);
+    assert_eq!(asking[0].consents[0].consent.field.as_str(), "tier");
+    assert_eq!(states(&catalogue)[1], ("prospects_to_facebook", "active"), "it filters, and blocks nothing");
 }
