@@ -25,6 +25,7 @@ mod policy;
 mod profile;
 mod refusal;
 mod runs;
+mod schema;
 mod table;
 mod terminal;
 mod validate;
@@ -83,6 +84,8 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::Command),
     #[command(subcommand)]
+    Schema(schema::Command),
+    #[command(subcommand)]
     Pql(expression::Command),
 }
 
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Command::Events(command) => events::run(&command),
         Command::Graph(command) => graph::run(&command),
         Command::Policy(command) => policy::run(&command),
+        Command::Schema(command) => schema::run(&command),
         Command::Pql(command) => expression::run(&command),
     };
     outcome.unwrap_or_else(|error| {

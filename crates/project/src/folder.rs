@@ -25,11 +25,11 @@ const FOLDERS: [&str; 9] = [
     "schemas",
 ];
 
-/// The text of every YAML file of a project, by its path below the folder.
+/// The text of every file of a project, by its path below the folder: YAML, and XDM documents below `schemas/`.
 pub(crate) struct Files(BTreeMap<String, String>);
 
 impl Files {
-    /// Reads a folder. What has no place in a project is noted; files that are not YAML are nobody's business.
+    /// Reads a folder. What has no place in a project is noted; other files are nobody's business.
     pub(crate) fn read(folder: &Path, problems: &mut Vec<Problem>) -> Files {
         let mut files = Files(BTreeMap::new());
         if let Err(error) = files.read_below(folder, "", problems) {
@@ -49,7 +49,7 @@ impl Files {
             }
             if entry.path().is_dir() {
                 self.read_below(&entry.path(), &format!("{path}/"), problems)?;
-            } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+            } else if name.ends_with(".yaml") || name.ends_with(".yml") || is_document(&path) {
                 self.read_file(&entry.path(), path, problems);
             }
         }
@@ -57,17 +57,39 @@ impl Files {
     }
 
     fn read_file(&mut self, file: &Path, path: String, problems: &mut Vec<Problem>) {
-        let mut notes = Notes::of(&path, problems);
-        if let Err(help) = place(&path) {
-            notes.note(Position::START, "this file is no part of a project", help);
-            return;
-        }
         match fs::read_to_string(file) {
-            Ok(text) => {
-                self.0.insert(path, text);
+            Ok(text) => self.add(path, text, problems),
+            Err(error) => {
+                let message = format!("this file cannot be read: {error}");
+                Notes::of(&path, problems).note(Position::START, message, None);
             }
-            Err(error) => notes.note(Position::START, format!("this file cannot be read: {error}"), None),
         }
+    }
+
+    /// Files by their paths below a project's folder.
+    pub(crate) fn of(
+        files: impl IntoIterator<Item = (String, String)>,
+        problems: &mut Vec<Problem>,
+    ) -> Files {
+        let mut all = Files(BTreeMap::new());
+        for (path, text) in files {
+            all.add(path, text, problems);
+        }
+        all
+    }
+
+    fn add(&mut self, path: String, text: String, problems: &mut Vec<Problem>) {
+        match place(&path) {
+            Ok(()) => drop(self.0.insert(path, text)),
+            Err(help) => {
+                Notes::of(&path, problems).note(Position::START, "this file is no part of a project", help);
+            }
+        }
+    }
+
+    /// The XDM documents, and what stands beside them, with their texts.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(|(path, _)| is_document(path)).map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// Whether there is such a file.
@@ -94,8 +116,16 @@ impl Files {
     }
 }
 
+/// Whether a file is an XDM document, or stands beside one: anywhere below `schemas/`.
+fn is_document(path: &str) -> bool {
+    path.starts_with("schemas/") && path.ends_with(".json")
+}
+
 /// Whether a project has a place for a file; if not, where it was probably meant to stand.
 fn place(path: &str) -> Result<(), Option<String>> {
+    if is_document(path) {
+        return Ok(());
+    }
     if let Some(stem) = path.strip_suffix(".yml") {
         return Err(Some(format!("rename it to `{stem}.yaml`")));
     }

@@ -89,13 +89,15 @@ impl Forms {
     /// Reads all files.
     pub(crate) fn read(files: &Files, problems: &mut Vec<Problem>) -> Forms {
         let project = Part::required(files, "project.yaml", problems);
+        let mut schemas = Kind::read("schema", files, "schemas", problems);
+        schema::document::read(files, &mut schemas, problems);
         Forms {
             project,
             actions: Part::optional(files, "marketing-actions.yaml", problems),
             namespaces: Part::optional(files, "namespaces.yaml", problems),
             merge_policies: Part::optional(files, "merge-policies.yaml", problems),
             partners: Kind::read("partner", files, "partners", problems),
-            schemas: Kind::read("schema", files, "schemas", problems),
+            schemas,
             datasets: Kind::read("dataset", files, "datasets", problems),
             policies: Kind::read("policy", files, "policies", problems),
             audiences: Kind::read("audience", files, "audiences", problems),

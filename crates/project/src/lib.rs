@@ -12,11 +12,14 @@ mod problem;
 mod read;
 mod suggest;
 mod ungoverned;
+mod xdm;
 mod yaml;
 
 pub use compile::Compiled;
 pub use examples::Tried;
 pub use explain::{Somebody, Unexplained, explain};
+pub use forms::schema::group::{field_group, field_groups};
 pub use load::Project;
 pub use plugins::{Fault, Plugins};
 pub use problem::{Problem, Problems};
+pub use xdm::{Described, Documents};

@@ -30,10 +30,31 @@ impl Project {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(folder: &Path, plugins: &dyn Plugins) -> Result<Project, Problems> {
-        let (mut project, mut problems) = Project::read(folder, plugins);
+        let mut problems = Vec::new();
+        let files = Files::read(folder, &mut problems);
+        Project::check(&files, plugins, problems)
+    }
+
+    /// The same of files that are no folder, each with its path below it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn of_files(
+        files: impl IntoIterator<Item = (String, String)>,
+        plugins: &dyn Plugins,
+    ) -> Result<Project, Problems> {
+        let mut problems = Vec::new();
+        let files = Files::of(files, &mut problems);
+        Project::check(&files, plugins, problems)
+    }
+
+    fn check(files: &Files, plugins: &dyn Plugins, problems: Vec<Problem>) -> Result<Project, Problems> {
+        let (mut project, mut problems) = Project::read(files, plugins, problems);
         examples::check(&project.forms, &project.catalogue, &mut problems);
         Problems::unless_none(problems)?;
         ungoverned::warn(&project.forms, &project.catalogue, &mut project.warnings);
+        let schemas = project.forms.schemas.parts.values().filter_map(|part| part.form.as_ref());
+        project.warnings.extend(schemas.flat_map(|form| form.warnings()).cloned());
         project.warnings.sort();
         Ok(project)
     }
@@ -43,16 +64,16 @@ impl Project {
     /// # Errors
     /// Everything that is wrong with the project besides them.
     pub fn try_examples(folder: &Path, plugins: &dyn Plugins) -> Result<Vec<Tried>, Problems> {
-        let (project, problems) = Project::read(folder, plugins);
+        let mut problems = Vec::new();
+        let files = Files::read(folder, &mut problems);
+        let (project, problems) = Project::read(&files, plugins, problems);
         Problems::unless_none(problems)?;
         Ok(examples::tried(&project.forms, &project.catalogue))
     }
 
-    fn read(folder: &Path, plugins: &dyn Plugins) -> (Project, Vec<Problem>) {
-        let mut problems = Vec::new();
-        let files = Files::read(folder, &mut problems);
-        let forms = Forms::read(&files, &mut problems);
-        let catalogue = compile(&files, &forms, plugins, &mut problems);
+    fn read(files: &Files, plugins: &dyn Plugins, mut problems: Vec<Problem>) -> (Project, Vec<Problem>) {
+        let forms = Forms::read(files, &mut problems);
+        let catalogue = compile(files, &forms, plugins, &mut problems);
         examples::check_clocks(&forms, &catalogue, &mut problems);
         (Project { catalogue, forms, warnings: Vec::new() }, problems)
     }

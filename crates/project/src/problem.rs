@@ -14,6 +14,14 @@ pub(crate) struct Position {
 impl Position {
     /// Where a problem of a whole file is shown.
     pub(crate) const START: Position = Position { line: 1, column: 1 };
+
+    /// That of a byte of a text.
+    pub(crate) fn of(text: &str, byte: usize) -> Position {
+        let before = text.get(..byte).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        Position { line: before.matches('\n').count() + 1, column }
+    }
 }
 
 /// One thing that is wrong, or that deserves a look, and what to do about it.
@@ -86,6 +94,17 @@ pub(crate) struct Notes<'a> {
 impl<'a> Notes<'a> {
     pub(crate) fn of(file: &'a str, list: &'a mut Vec<Problem>) -> Notes<'a> {
         Notes { file, list }
+    }
+
+    /// The same problems, for another file.
+    pub(crate) fn of_file<'b>(&'b mut self, file: &'b str) -> Notes<'b> {
+        Notes { file, list: self.list }
+    }
+
+    /// The same problems, for another file if there is one.
+    pub(crate) fn of_other<'b>(&'b mut self, file: Option<&'b str>) -> Notes<'b> {
+        let file = file.unwrap_or(self.file);
+        self.of_file(file)
     }
 
     /// Notes a problem, and what to do about it.

@@ -207,20 +207,13 @@ impl Node {
         let mut place = self.at;
         for (count, wanted) in content.chars().filter(|each| is_visible(*each)).enumerate().take(before + 1) {
             let Some((offset, _)) = source.find(|(_, each)| *each == wanted) else { break };
-            place = position_of(file, self.offset + offset);
+            place = Position::of(file, self.offset + offset);
             if count < before {
                 place.column += 1;
             }
         }
         place
     }
-}
-
-fn position_of(text: &str, byte: usize) -> Position {
-    let before = text.get(..byte).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-    Position { line: before.matches('\n').count() + 1, column }
 }
 
 #[cfg(test)]

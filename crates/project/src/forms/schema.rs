@@ -13,13 +13,21 @@ use domain::value::FieldPath;
 
 use crate::problem::{Notes, Position, Problem};
 use crate::read::{At, Entries, Members, Read, word};
-use crate::yaml::Node;
+use crate::xdm::Described;
+use crate::yaml::{self, Node};
 
 use super::{Forms, Scope};
 
+pub(crate) mod document;
 mod field;
+pub(crate) mod group;
+pub(crate) mod write;
 
 use field::{FieldForm, tree};
+
+/// How many levels of objects, arrays and maps a schema may have. A catalogue has three levels of JSON for each, and its
+/// readers stop at 128.
+const MOST_LEVELS: usize = 20;
 
 pub(crate) struct SchemaForm {
     title: Option<String>,
@@ -28,6 +36,11 @@ pub(crate) struct SchemaForm {
     /// Labels that every field carries.
     labels: Vec<At<Label>>,
     fields: Entries<FieldPath, FieldForm>,
+    /// The file in which identities stand, if that is another.
+    descriptors: Option<String>,
+    /// Labels of fields by the file in which they stand, if that is another.
+    labelled: Vec<(String, Vec<At<Label>>)>,
+    warnings: Vec<Problem>,
 }
 
 impl Read for SchemaForm {
@@ -37,14 +50,28 @@ impl Read for SchemaForm {
         let description = members.optional("description", notes);
         let class = members.required("class", notes);
         let labels = members.optional("labels", notes);
-        let fields = members.required("fields", notes);
+        let groups: Option<Option<Vec<At<String>>>> = members.optional("field_groups", notes);
+        let fields: Option<Entries<FieldPath, FieldForm>> = members.required("fields", notes);
         members.finish(notes);
+        let mut fields = fields?;
+        for (path, field) in group::fields(&groups?.unwrap_or_default(), notes) {
+            match fields.iter().find(|(known, _)| known.value == path.value) {
+                Some((known, _)) => {
+                    let message = format!("field `{}` comes with a field group already", path.value);
+                    notes.note(known.at, message, "give it another path".to_owned());
+                }
+                None => fields.push((path, field)),
+            }
+        }
         let form = SchemaForm {
             title: title?,
             description: description?,
             class: class?,
             labels: labels?.unwrap_or_default(),
-            fields: fields?,
+            fields,
+            descriptors: None,
+            labelled: Vec::new(),
+            warnings: Vec::new(),
         };
         form.check(notes);
         Some(form)
@@ -64,6 +91,13 @@ impl SchemaForm {
             let help = "write its members as `a.b`, each with labels of its own".to_owned();
             notes.note(field.at, "an object is no field by itself", help);
         }
+        for (path, field) in &self.fields {
+            let levels = path.value.steps().count() - 1 + field.levels();
+            if levels > MOST_LEVELS {
+                let message = format!("this field lies {levels} levels deep, expected at most {MOST_LEVELS}");
+                notes.note(path.at, message, None);
+            }
+        }
         for (path, _) in self.fields.iter().filter(|(path, _)| path.value.steps().next() == Some(EVENTS)) {
             let help = format!("give it another name: expressions call a profile's events `{EVENTS}`");
             notes.note(path.at, format!("`{}` is no field's name", path.value), help);
@@ -74,7 +108,12 @@ impl SchemaForm {
         }
         let mut primaries = self.fields.iter().filter(|(_, field)| field.is_primary());
         if primaries.next().is_none() {
-            let help = "mark one field with `identity: {namespace: ..., primary: true}`".to_owned();
+            let help = match &self.descriptors {
+                Some(file) => format!(
+                    "add a descriptor `xdm:descriptorIdentity` with `\"xdm:isPrimary\": true` to {file}"
+                ),
+                None => "mark one field with `identity: {namespace: ..., primary: true}`".to_owned(),
+            };
             notes.note(Position::START, "no field is the primary identity", help);
         }
         for (path, _) in primaries {
@@ -131,6 +170,10 @@ impl SchemaForm {
         }
     }
 
+    pub(crate) fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
     /// Where a field is declared.
     pub(crate) fn place(&self, field: &FieldPath) -> Position {
         self.fields.iter().find(|(path, _)| path.value == *field).map_or(Position::START, |(path, _)| path.at)
@@ -143,10 +186,13 @@ impl SchemaForm {
         notes: &mut Notes<'_>,
     ) -> Option<Schema> {
         scope.forms.check_labels(&self.labels, notes);
-        for (_, field) in &self.fields {
-            scope.forms.check_labels(field.every_label(), notes);
+        if self.labelled.is_empty() {
+            scope.forms.check_labels(self.fields.iter().flat_map(|(_, field)| field.every_label()), notes);
         }
-        self.check_identities(scope, notes);
+        for (file, labels) in &self.labelled {
+            scope.forms.check_labels(labels, &mut notes.of_file(file));
+        }
+        self.check_identities(scope, &mut notes.of_other(self.descriptors.as_deref()));
         let fields = self.fields.iter().map(|(path, field)| (path.clone(), field.compile(&self.labels)));
         Some(Schema {
             name: name.clone(),
@@ -156,6 +202,26 @@ impl SchemaForm {
             fields: tree(fields, notes)?,
         })
     }
+}
+
+/// The file of a document's descriptors.
+fn descriptors_of(file: &str) -> String {
+    format!("{}.descriptors.json", crate::xdm::stem(file))
+}
+
+/// What a file `schemas/<name>.yaml` says by itself, whether or not there is a project that it belongs to.
+pub(crate) fn describe(text: &str, notes: &mut Notes<'_>) -> Option<Described> {
+    let form = SchemaForm::read(&yaml::parse(text, notes)?, notes)?;
+    let fields = form.fields.iter().map(|(path, field)| (path.clone(), field.compile(&form.labels)));
+    let fields = tree(fields, notes)?;
+    Some(Described {
+        title: form.title.unwrap_or_default(),
+        description: form.description,
+        class: Some(form.class),
+        fields,
+        definitions: Fields::new(),
+        warnings: Vec::new(),
+    })
 }
 
 /// The union schema of a class, if every schema is sound and no two of them disagree. Where they do is noted.

@@ -9,6 +9,7 @@ use domain::value::{FieldPath, Value};
 
 use crate::problem::{Notes, Position};
 use crate::read::{At, Entries, Members, Read, word};
+use crate::xdm::DraftField;
 use crate::yaml::Node;
 
 pub(crate) struct FieldForm {
@@ -195,12 +196,50 @@ pub(super) fn tree(
 }
 
 impl FieldForm {
+    /// The form of a document's field, which is sound.
+    pub(super) fn drafted(draft: DraftField) -> FieldForm {
+        let DraftField { path, field, labels, identity } = draft;
+        let at = path.at;
+        let identity = identity
+            .map(|(namespace, primary)| At { at: namespace.at, value: IdentityForm { namespace, primary } });
+        FieldForm {
+            at,
+            kind: TypeForm { kind: field.kind, limits: None, labels: Vec::new() },
+            title: field.title,
+            description: field.description,
+            labels,
+            required: field.required,
+            allowed: field.allowed.into_iter().map(|value| At { value, at }).collect(),
+            minimum: field.minimum,
+            maximum: field.maximum,
+            format: field.format.map(|value| At { value, at }),
+            pattern: field.pattern.map(|value| At { value, at }),
+            minimum_length: field.minimum_length.map(|value| At { value, at }),
+            maximum_length: field.maximum_length.map(|value| At { value, at }),
+            identity,
+        }
+    }
+
     pub(super) fn is_primary(&self) -> bool {
         self.identity.as_ref().is_some_and(|identity| identity.value.primary)
     }
 
     pub(super) fn is_object(&self) -> bool {
         matches!(self.kind.kind, FieldType::Object(_))
+    }
+
+    /// How many levels it has itself: one, and one for each that arrays, maps and their objects add.
+    pub(super) fn levels(&self) -> usize {
+        fn of(kind: &FieldType) -> usize {
+            match kind {
+                FieldType::Array(item) | FieldType::Map(item) => 1 + of(item),
+                FieldType::Object(fields) => {
+                    1 + fields.values().map(|field| of(&field.kind)).max().unwrap_or(0)
+                }
+                _ => 1,
+            }
+        }
+        of(&self.kind.kind)
     }
 
     /// Its own labels, and those of whatever lies inside it.
