@@ -1,10 +1,15 @@
 //! The table of identities: which profile an identity links to, and which profiles hold a partner's ID.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
 use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, Select};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnConsumedCapacity, Select, TransactWriteItem,
+};
 use domain::fragment::FragmentKey;
+use domain::graph::Moved;
 use domain::identity::{IdentityKey, ProfileId};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -104,6 +109,41 @@ impl Identities {
             Some(_) => Ok(Claim::Held),
             None => Err(Error::plain("an identity's link went away while it was being claimed: try again")),
         }
+    }
+
+    /// The part of a transaction that has an identity change hands, on condition that it links to what was read, or to
+    /// nobody, or has changed hands already.
+    pub(crate) fn hand_over(&self, moved: &Moved) -> Result<TransactWriteItem, Error> {
+        let of = |profile: &ProfileId| AttributeValue::S(profile.to_string());
+        let ends = [(":from", &moved.from), (":to", &moved.to)];
+        let values: HashMap<String, AttributeValue> =
+            ends.iter().filter_map(|(name, end)| Some(((*name).to_owned(), of(end.as_ref()?)))).collect();
+        let links =
+            ends.iter().filter(|(_, end)| end.is_some()).map(|(name, _)| format!(" OR #profile = {name}"));
+        let condition = format!("attribute_not_exists(pk){}", links.collect::<String>());
+        let built = |error| Error::of("hand an identity over", error);
+        let item = match &moved.to {
+            Some(to) => {
+                let link = Link { profile: to.clone(), epoch: 0 };
+                let put = Put::builder()
+                    .table_name(&self.table)
+                    .set_item(Some(item(moved.identity.as_str(), keys::LINK, &link)?))
+                    .condition_expression(condition)
+                    .expression_attribute_names("#profile", "profile")
+                    .set_expression_attribute_values(Some(values));
+                TransactWriteItem::builder().put(put.build().map_err(built)?)
+            }
+            None => {
+                let delete = Delete::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key(moved.identity.as_str(), keys::LINK)))
+                    .condition_expression(condition)
+                    .expression_attribute_names("#profile", "profile")
+                    .set_expression_attribute_values(Some(values));
+                TransactWriteItem::builder().delete(delete.build().map_err(built)?)
+            }
+        };
+        Ok(item.build())
     }
 
     /// Takes the link of an identity to a profile back; one to another profile stays.

@@ -2,9 +2,10 @@
 
 mod deliveries;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
 use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
@@ -49,6 +50,8 @@ pub struct Page {
     pub profiles: Vec<Profile>,
     /// The visitors, by the keys of their ECIDs.
     pub visitors: Vec<(IdentityKey, StoredVisitor)>,
+    /// Those of the profiles under which something lies that is another's, or of which something may lie under another.
+    pub unsettled: BTreeSet<ProfileId>,
     /// Where the scan goes on; nothing at its end. It stands between profiles, so that it can be kept and taken up.
     pub next: Option<ScanPosition>,
 }
@@ -175,6 +178,42 @@ impl Profiles {
         self.delete(profile, &keys::fragment(fragment)).await
     }
 
+    /// Deletes a fragment on condition of the version that was read. Says whether it was deleted.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn delete_fragment_of(
+        &self,
+        profile: &ProfileId,
+        fragment: &FragmentKey,
+        read: u64,
+    ) -> Result<bool, Error> {
+        self.delete_version(profile, &keys::fragment(fragment), read).await
+    }
+
+    /// Deletes memberships on condition of the version that was read. Says whether they were deleted.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn delete_memberships(&self, profile: &ProfileId, read: u64) -> Result<bool, Error> {
+        self.delete_version(profile, keys::BATCH_MEMBERSHIPS, read).await
+    }
+
+    async fn delete_version(&self, profile: &ProfileId, sk: &str, read: u64) -> Result<bool, Error> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(profile.as_str(), sk)))
+            .condition_expression("#version = :read")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let deleted = unless_refused("delete an item of a profile", delete.send().await)?;
+        self.meter.write(deleted.as_ref().and_then(DeleteItemOutput::consumed_capacity));
+        Ok(deleted.is_some())
+    }
+
     async fn delete(&self, profile: &ProfileId, sk: &str) -> Result<(), Error> {
         let output = self
             .client
@@ -189,11 +228,19 @@ impl Profiles {
         Ok(())
     }
 
-    /// Everything that is stored of a profile, read strongly.
+    /// Everything that is stored of a profile, read strongly, without what lies there and is another's.
     ///
     /// # Errors
     /// Where the table cannot be read.
     pub async fn load(&self, profile: &ProfileId) -> Result<Option<Profile>, Error> {
+        Ok(self.load_all(profile).await?.map(Profile::without_strays))
+    }
+
+    /// Everything that lies under a profile, read strongly.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn load_all(&self, profile: &ProfileId) -> Result<Option<Profile>, Error> {
         let mut items = Vec::new();
         let mut start: Option<Item> = None;
         loop {
@@ -319,11 +366,16 @@ fn page(items: Vec<Item>, next: Option<ScanPosition>) -> Result<Page, Error> {
         }
         group.push(item);
     }
-    let mut page = Page { profiles: Vec::with_capacity(order.len()), visitors: Vec::new(), next };
+    let (profiles, unsettled) = (Vec::with_capacity(order.len()), BTreeSet::new());
+    let mut page = Page { profiles, visitors: Vec::new(), unsettled, next };
     for pk in order {
         let items = grouped.remove(&pk).unwrap_or_default();
         if let Ok(id) = pk.parse::<ProfileId>() {
-            page.profiles.extend(assemble(id, items)?);
+            let Some(profile) = assemble(id, items)? else { continue };
+            if profile.is_unsettled() {
+                page.unsettled.insert(profile.id.clone());
+            }
+            page.profiles.push(profile.without_strays());
         } else if let Some(key) = keys::visitor_of(&pk) {
             for item in items {
                 page.visitors.push((key.clone(), visitors::read(item)?));

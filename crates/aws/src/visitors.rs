@@ -180,7 +180,7 @@ impl Visitors {
 }
 
 /// Whether a transaction was given up because somebody else wrote one of its items: it is decided anew.
-fn is_lost_race(error: &TransactWriteItemsError) -> bool {
+pub(crate) fn is_lost_race(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     let mut reasons = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
     reasons.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))

@@ -1,4 +1,7 @@
-//! `tributary graph`: identity graphs, tried on plain files.
+//! `tributary graph`: identity graphs, as they are stored, and tried on plain files.
+
+mod show;
+mod split;
 
 use std::process::ExitCode;
 
@@ -12,6 +15,8 @@ use crate::json_lines::{self, Input};
 /// Which identities are one person
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Show(show::Args),
+    Split(split::Args),
     Simulate(SimulateArgs),
 }
 
@@ -52,6 +57,8 @@ struct Simulation {
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
+        Command::Show(args) => show::run(args),
+        Command::Split(args) => split::run(args),
         Command::Simulate(args) => {
             json_lines::answer(&args.input, |Simulation { config, events }| linking::link(&config, &events))
         }

@@ -53,7 +53,7 @@ impl Change {
                 memberships.differ(|each| each.is_realized(&dataflow.audience))
             }
             Change::Graph(graph) => {
-                graph.differ(|each| each.merged_into.as_ref())
+                graph.differ(|each| (each.merged_into.as_ref(), each.arriving.is_empty()))
                     || sources.any(|source| match source {
                         Source::Identity(namespace) => graph.differ(|each| each.newest(namespace)),
                         Source::Field(_) => false,
@@ -131,17 +131,12 @@ mod tests {
             linked,
         };
         Graph {
-            version: 1,
             identities: BTreeMap::from([
                 (key('a'), node("Email", "old@example.com", 1)),
                 (key('b'), node("Email", value, linked)),
                 (key('c'), node("CRMID", "C-1", linked)),
             ]),
-            edges: Vec::new(),
-            fragments: BTreeSet::new(),
-            merged_into: None,
-            born: token(),
-            prospect: false,
+            ..Graph::empty(token())
         }
     }
 

@@ -4,7 +4,7 @@
 //! membership, a mapped value, a mapping, a policy, a catalogue) changes the difference to what was sent, and the
 //! difference is delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,10 @@ pub struct Delivery {
     /// What stands at the destination, as far as it was confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent: Option<Sent>,
+    /// What else stands there of this person, or may: it was sent for profiles that have become part of this one. What
+    /// of it is not wanted is withdrawn before anything else happens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Sent>,
     /// A call that was about to be made and whose outcome is not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
@@ -186,6 +190,24 @@ pub struct Decided {
 }
 
 impl Delivery {
+    /// Everything that stands at the destination, or may: what was confirmed, what came with profiles that have become
+    /// part of this one, and what a call that was never answered may have sent. Each once.
+    pub fn may_stand(&self) -> Vec<Sent> {
+        let added = may_have_added(self).map(|intent| Sent {
+            cells: intent.cells.clone(),
+            source: intent.source.clone(),
+            at: intent.deadline,
+            sequence: 0,
+        });
+        let mut all: Vec<Sent> = Vec::new();
+        for sent in self.sent.iter().cloned().chain(self.also.iter().cloned()).chain(added) {
+            if all.iter().all(|known| known.cells != sent.cells) {
+                all.push(sent);
+            }
+        }
+        all
+    }
+
     /// The intent of a call whose fate is unknown: what a person is to decide on.
     pub fn unknown(&self) -> Option<&Intent> {
         match &self.outcome {
@@ -226,7 +248,7 @@ pub enum Wanted {
     /// Nothing.
     Absent,
     /// Not known before the next evaluation: the membership was decided by a definition that is not in force any more,
-    /// or the profile has become part of another. What stands is left as it is.
+    /// or the profile is becoming part of another, or another part of it. What stands is left as it is.
     Undecided,
 }
 
@@ -236,6 +258,7 @@ pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now
         // A prospect who has become known is a prospect no more.
         (Some(_), Population::Prospects) => return Wanted::Absent,
         (Some(_), Population::Customers) => return Wanted::Undecided,
+        (None, _) if !profile.graph.arriving.is_empty() => return Wanted::Undecided,
         (None, _) => {}
     }
     if dataflow.state == State::Retiring {
@@ -325,7 +348,7 @@ pub fn lags(delivery: Option<&Delivery>, wanted: &Wanted, may_send: bool) -> boo
         Some(Outcome { result: OutcomeResult::Unknown { .. }, .. }) => {
             return *wanted == Wanted::Absent && may_have_added(delivery).is_some();
         }
-        _ if delivery.intent.is_some() => return true,
+        _ if delivery.intent.is_some() || !delivery.also.is_empty() => return true,
         _ => {}
     }
     match (&delivery.sent, wanted) {
@@ -358,6 +381,8 @@ pub enum Target {
     Absent,
     /// Not known before the next evaluation.
     Undecided,
+    /// Whatever the profile that this one has become wants: what stands is handed over to it.
+    OfAnother,
 }
 
 /// The next step of a delivery.
@@ -373,6 +398,10 @@ pub enum Step {
     Call(Operation, Cells, SourceHash),
     /// What stands is what is wanted, made of other values.
     Keep(SourceHash),
+    /// Writes down anew what stands, or may stand: first what is dealt with next.
+    Turn(Vec<Sent>),
+    /// Hands what stands over to the profile that this one has become.
+    HandOver,
     /// Something should be sent and may not be.
     Hold,
     /// The values cannot be used: nothing stands and nothing is sent.
@@ -402,8 +431,10 @@ pub fn next_step(
         if intent.receipt.is_none() && now < intent.deadline {
             return Step::Wait(intent.deadline);
         }
-        if *target == Target::Undecided {
-            return Step::Done;
+        match target {
+            Target::Undecided => return Step::Done,
+            Target::OfAnother => return honour(delivery, intent, vendor),
+            Target::Present(..) | Target::Unusable(..) | Target::Absent => {}
         }
         if intent.receipt.is_some() && is_still_wanted(intent, target, may_send && vendor.overwrites) {
             return Step::Look(intent.clone());
@@ -419,8 +450,12 @@ pub fn next_step(
             _ => Step::Unknown(intent.attempt.clone()),
         };
     }
+    if !delivery.also.is_empty() && !matches!(target, Target::Undecided | Target::OfAnother) {
+        return join(delivery, target);
+    }
     match (&delivery.sent, target) {
         (None, Target::Absent) | (_, Target::Undecided) => Step::Done,
+        (_, Target::OfAnother) => Step::HandOver,
         (None, Target::Unusable(source, _)) if is_set_aside(delivery, source) => Step::Done,
         (None, Target::Unusable(source, reason)) => Step::SetAside(source.clone(), reason.clone()),
         (None, Target::Present(_, source)) if is_set_aside(delivery, source) => Step::Done,
@@ -444,6 +479,45 @@ pub fn next_step(
         }
         // What stands goes first; what is wanted follows in the next step.
         (Some(sent), _) => Step::Call(Operation::Remove, sent.cells.clone(), sent.source.clone()),
+    }
+}
+
+/// The step after a call that was never answered, where the profile has become another: it is asked after, or counted
+/// among what may stand, where withdrawing that does no harm. Else a person decides first.
+fn honour(delivery: &Delivery, intent: &Intent, vendor: Vendor) -> Step {
+    if intent.receipt.is_some() {
+        return Step::Look(intent.clone());
+    }
+    if !vendor.idempotent {
+        return Step::Unknown(intent.attempt.clone());
+    }
+    Step::Turn(delivery.may_stand())
+}
+
+/// The next step where more than one record of a person stands. What is wanted stays, unless it shares a value with what
+/// has to go: the vendor may find a person by any of them, and so it is withdrawn first and sent again last.
+fn join(delivery: &Delivery, target: &Target) -> Step {
+    let wanted = match target {
+        Target::Present(cells, _) => Some(cells),
+        Target::Unusable(..) | Target::Absent | Target::Undecided | Target::OfAnother => None,
+    };
+    let (mut wanted, mut others): (Vec<Sent>, Vec<Sent>) =
+        delivery.may_stand().into_iter().partition(|sent| Some(&sent.cells) == wanted);
+    let shares = |one: &Sent| {
+        let values = |sent: &Sent| sent.cells.values().cloned().collect::<BTreeSet<_>>();
+        others.iter().any(|other| !values(other).is_disjoint(&values(one)))
+    };
+    let is_first = wanted.first().is_some_and(shares);
+    if is_first || others.is_empty() {
+        wanted.append(&mut others);
+        others = wanted;
+    } else {
+        others.append(&mut wanted);
+    }
+    let is_so = delivery.sent.as_ref() == others.first() && delivery.also.iter().eq(others.iter().skip(1));
+    match others.first() {
+        Some(first) if is_so => Step::Call(Operation::Remove, first.cells.clone(), first.source.clone()),
+        _ => Step::Turn(others),
     }
 }
 

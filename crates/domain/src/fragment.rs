@@ -208,6 +208,21 @@ impl Fragment {
         self.token.time > other.token.time || shared.any(|(token, known)| token.time > known.time)
     }
 
+    /// This fragment with what was written of the same record under another profile, as the next version: the newer of
+    /// the two, attribute by attribute where the dataset upserts. Nothing, where that is what stands.
+    pub fn joined(&self, other: &Fragment, mode: WriteMode) -> Option<Fragment> {
+        let version = self.version.saturating_add(1);
+        if mode != WriteMode::Upsert {
+            return (self.token < other.token).then(|| Fragment { version, ..other.clone() });
+        }
+        let newer = if self.token < other.token { other } else { self };
+        let (attributes, older) = upsert(self, &other.attributes, other.token, |path| other.token_of(path));
+        let partner_ids: BTreeSet<Identity> = self.partner_ids.union(&other.partner_ids).cloned().collect();
+        let hash = ContentHash::of(&attributes, &newer.identities, &partner_ids);
+        let joined = Fragment { version, attributes, older, partner_ids, hash, ..newer.clone() };
+        (Fragment { version: self.version, ..joined.clone() } != *self).then_some(joined)
+    }
+
     /// The token of one attribute.
     pub fn token_of(&self, path: &FieldPath) -> OrderToken {
         self.older.get(path).copied().unwrap_or(self.token)
@@ -278,7 +293,7 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
             written(record.token, record.attributes.clone(), BTreeMap::new(), record.partner_ids.clone())
         }
         WriteMode::Upsert => {
-            let (attributes, older) = upsert(stored, record);
+            let (attributes, older) = upsert(stored, &record.attributes, record.token, |_| record.token);
             let mut partner_ids = stored.partner_ids.clone();
             partner_ids.extend(record.partner_ids.iter().cloned());
             written(stored.token.max(record.token), attributes, older, partner_ids)
@@ -304,20 +319,26 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
     }
 }
 
-/// The newest value of each attribute of a stored fragment and a record, and the tokens of those that are not of the
-/// newer of the two.
-fn upsert(stored: &Fragment, record: &Record) -> (Object, BTreeMap<FieldPath, OrderToken>) {
-    let newest = stored.token.max(record.token);
+/// The newest value of each attribute of a stored fragment and of what else is said, and the tokens of those that are not
+/// of the newer of the two.
+fn upsert(
+    stored: &Fragment,
+    said: &Object,
+    token: OrderToken,
+    token_of: impl Fn(&FieldPath) -> OrderToken,
+) -> (Object, BTreeMap<FieldPath, OrderToken>) {
+    let newest = stored.token.max(token);
     let mut attributes = stored.attributes.clone();
     let mut tokens: BTreeMap<FieldPath, OrderToken> = BTreeMap::new();
     for (path, _) in value::leaves(&stored.attributes) {
         let token = stored.token_of(&path);
         tokens.insert(path, token);
     }
-    for (path, value) in value::leaves(&record.attributes) {
-        if tokens.get(&path).is_none_or(|known| *known <= record.token) {
+    for (path, value) in value::leaves(said) {
+        let token = token_of(&path);
+        if tokens.get(&path).is_none_or(|known| *known <= token) {
             value::insert(&mut attributes, &path, value.clone());
-            tokens.insert(path, record.token);
+            tokens.insert(path, token);
         }
     }
     tokens.retain(|_, token| *token != newest);

@@ -1,6 +1,7 @@
 //! The identity graph of one profile: which identities are one person, since when, and by whose word.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,10 @@ use crate::name::DatasetName;
 use crate::namespace::NamespaceCode;
 
 pub mod linking;
+mod relink;
+
+use relink::Draft;
+pub use relink::{Contradiction, Moved, Neighbourhood, Part, Relinked, Relinking};
 
 /// The most identities that one graph may hold (the limit of Adobe's identity service).
 pub const MOST_IDENTITIES: usize = 50;
@@ -33,6 +38,15 @@ pub struct Graph {
     /// Whether it is of a prospect, of whom nothing is known but a partner's ID: it has no identities.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prospect: bool,
+    /// The links that do not stand, the last dropped first, as many as are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<DroppedLink>,
+    /// The splits that people made, the newest first, as many as are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<Split>,
+    /// The profiles under which something of this person may still lie: it is being brought here.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub arriving: BTreeSet<ProfileId>,
 }
 
 /// An identity in a graph.
@@ -57,80 +71,118 @@ pub struct Edge {
     pub source: DatasetName,
 }
 
-/// A graph that would hold more identities than [`MOST_IDENTITIES`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the profile would have {0} identities: expected at most {MOST_IDENTITIES}")]
-pub struct TooManyIdentities(usize);
+/// A link that records asked for and that does not stand. Identities are named by their keys alone: one of the two may
+/// be somebody else's by now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedLink {
+    /// The link, as it was last asked for.
+    #[serde(flatten)]
+    pub edge: Edge,
+    /// The time of the newest record that was heard when it was dropped, in milliseconds since 1970.
+    pub dropped: u64,
+    /// Why.
+    #[serde(flatten)]
+    pub reason: DropReason,
+}
+
+/// Why a link of a stored graph was dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum DropReason {
+    /// Two identities of a unique namespace would have come together, and links that go first stood already.
+    Unique {
+        /// The namespace.
+        namespace: NamespaceCode,
+    },
+    /// The graph was full, and let go of this identity.
+    Evicted {
+        /// The identity.
+        identity: IdentityKey,
+    },
+    /// A person has split the two, and no newer record than that has said that they are one.
+    Split,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DropReason::Unique { namespace } => {
+                write!(
+                    formatter,
+                    "namespace `{namespace}` is unique: the link would put two of it into one graph"
+                )
+            }
+            DropReason::Evicted { identity } => write!(
+                formatter,
+                "the graph had more than {MOST_IDENTITIES} identities, and `{identity}` was the first to go"
+            ),
+            DropReason::Split => {
+                write!(formatter, "a person has split the two, and no newer record links them")
+            }
+        }
+    }
+}
+
+/// A split that a person made. What older records say of a link between the two sides does not count any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// The identities that went out.
+    pub out: BTreeSet<IdentityKey>,
+    /// The identities that they were taken from.
+    pub rest: BTreeSet<IdentityKey>,
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// Who did it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Split {
+    /// Whether it bars a link.
+    pub fn bars(&self, edge: &Edge) -> bool {
+        let (one, other) = &edge.between;
+        let crosses = self.out.contains(one) && self.rest.contains(other)
+            || self.out.contains(other) && self.rest.contains(one);
+        crosses && edge.at <= self.at
+    }
+}
 
 impl Graph {
     /// The graph of a profile that a record creates.
-    ///
-    /// # Errors
-    /// Where the record has more identities than a graph may hold.
-    pub fn born(record: &Record, dataset: &DatasetName) -> Result<Graph, TooManyIdentities> {
-        let empty = Graph {
-            version: 0,
-            identities: BTreeMap::new(),
-            edges: Vec::new(),
-            fragments: BTreeSet::new(),
-            merged_into: None,
-            born: record.token,
-            prospect: false,
-        };
-        Ok(empty.with(record, dataset)?.unwrap_or(empty))
+    pub fn born(record: &Record, dataset: &DatasetName) -> Graph {
+        let mut draft = Draft::default();
+        draft.hear(record, dataset);
+        Graph {
+            identities: draft.nodes,
+            edges: draft.edges.into_values().collect(),
+            fragments: BTreeSet::from([FragmentKey {
+                dataset: dataset.clone(),
+                primary: record.primary.key.clone(),
+            }]),
+            ..Graph::empty(record.token)
+        }
     }
 
-    /// The graph of a prospect that a record creates.
-    pub fn of_prospect(born: OrderToken, fragment: FragmentKey) -> Graph {
+    /// The graph of a profile that has no identity.
+    pub fn empty(born: OrderToken) -> Graph {
         Graph {
             version: 1,
             identities: BTreeMap::new(),
             edges: Vec::new(),
-            fragments: BTreeSet::from([fragment]),
+            fragments: BTreeSet::new(),
             merged_into: None,
             born,
-            prospect: true,
+            prospect: false,
+            dropped: Vec::new(),
+            splits: Vec::new(),
+            arriving: BTreeSet::new(),
         }
     }
 
-    /// This graph with what a record links and the key of its fragment, as the next version; nothing where the graph
-    /// says all that already.
-    ///
-    /// # Errors
-    /// Where the graph would hold more identities than it may.
-    pub fn with(&self, record: &Record, dataset: &DatasetName) -> Result<Option<Graph>, TooManyIdentities> {
-        let mut next = self.clone();
-        // A record of one identity finds a profile by it and links nothing: it says nothing of which is the newest.
-        let links = !record.others.is_empty();
-        for identity in record.identities() {
-            let fresh = Node {
-                namespace: identity.namespace.clone(),
-                value: identity.value.clone(),
-                linked: record.token.time,
-            };
-            let node = next.identities.entry(identity.key.clone()).or_insert_with(|| fresh.clone());
-            // An e-mail that was known by its hash alone is from now on known in clear, if the record may supply it.
-            if links
-                && node.namespace != fresh.namespace
-                && is_digest_of(&node.value)
-                && !is_digest_of(&fresh.value)
-            {
-                *node = fresh;
-            }
-            if links {
-                node.linked = node.linked.max(record.token.time);
-            }
-        }
-        if next.identities.len() > MOST_IDENTITIES {
-            return Err(TooManyIdentities(next.identities.len()));
-        }
-        next.link_all(record, dataset);
-        next.fragments.insert(FragmentKey { dataset: dataset.clone(), primary: record.primary.key.clone() });
-        if next == *self {
-            return Ok(None);
-        }
-        next.version = self.version.saturating_add(1);
-        Ok(Some(next))
+    /// The graph of a prospect that a record creates.
+    pub fn of_prospect(born: OrderToken, fragment: FragmentKey) -> Graph {
+        Graph { fragments: BTreeSet::from([fragment]), prospect: true, ..Graph::empty(born) }
     }
 
     /// This graph with the key of one more fragment, as the next version; nothing where it is listed already.
@@ -138,34 +190,6 @@ impl Graph {
         let mut next = self.clone();
         next.version = self.version.saturating_add(1);
         next.fragments.insert(fragment.clone()).then_some(next)
-    }
-
-    /// Links all pairs of a record's identities.
-    fn link_all(&mut self, record: &Record, dataset: &DatasetName) {
-        let keys: BTreeSet<&IdentityKey> = record.identities().map(|identity| &identity.key).collect();
-        for (index, one) in keys.iter().enumerate() {
-            for other in keys.iter().skip(index + 1) {
-                let between = ((*one).clone(), (*other).clone());
-                match self.edges.iter_mut().find(|edge| edge.between == between) {
-                    Some(edge) if edge.at >= record.token.time => {}
-                    Some(edge) => {
-                        edge.at = record.token.time;
-                        edge.source = dataset.clone();
-                    }
-                    None => self.edges.push(Edge { between, at: record.token.time, source: dataset.clone() }),
-                }
-            }
-        }
-    }
-
-    /// Whether a record would give the person a second identity of a namespace of which everybody has one. Two people
-    /// who share an e-mail would become one.
-    pub fn conflicts_with(&self, record: &Record, is_unique: impl Fn(&NamespaceCode) -> bool) -> bool {
-        record.identities().filter(|identity| is_unique(&identity.namespace)).any(|identity| {
-            self.identities
-                .iter()
-                .any(|(key, node)| node.namespace == identity.namespace && *key != identity.key)
-        })
     }
 
     /// This graph without identities that turned out to belong to another profile.
@@ -203,8 +227,4 @@ impl Graph {
                 value: node.value.clone(),
             })
     }
-}
-
-fn is_digest_of(value: &str) -> bool {
-    value.len() == 64 && value.bytes().all(|each| each.is_ascii_hexdigit())
 }

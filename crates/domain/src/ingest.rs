@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::catalogue::Catalogue;
 use crate::dataset::{Dataset, OnUnmatched};
 use crate::fragment::{OrderToken, Record, WriteRules};
+use crate::graph::linking::Rules;
 use crate::identity::{Identity, Keyring};
 use crate::namespace::{InvalidIdentity, NamespaceCode, NamespaceType};
 use crate::profile::day_number;
@@ -118,9 +119,14 @@ impl<'a> Intake<'a> {
         primary.is_some_and(|namespace| namespace.kind == NamespaceType::PartnerId)
     }
 
-    /// Whether a person has one identity of a namespace.
-    pub fn is_unique(&self, namespace: &NamespaceCode) -> bool {
-        self.catalogue.namespace(namespace).is_some_and(|known| known.kind.is_unique())
+    /// The rules by which identities are linked.
+    pub fn linking(&self) -> Rules {
+        Rules::of(&self.catalogue.namespaces)
+    }
+
+    /// The catalogue.
+    pub fn catalogue(&self) -> &Catalogue {
+        self.catalogue
     }
 
     /// The rank of an identity's namespace: 0 is the highest priority. A profile is born with the highest.

@@ -1,5 +1,6 @@
 //! Memberships: who is in which audience, since when, and by which definition.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -43,6 +44,13 @@ pub enum MembershipStatus {
     Exited,
 }
 
+impl Membership {
+    /// Which of two profiles' memberships of one audience stands: being in, then the longer one.
+    fn weight(&self) -> (bool, Reverse<Timestamp>) {
+        (self.status == MembershipStatus::Realized, Reverse(self.since))
+    }
+}
+
 /// What an evaluation found of one audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -74,6 +82,21 @@ impl Memberships {
     /// Whether the profile is in an audience.
     pub fn is_realized(&self, audience: &AudienceName) -> bool {
         self.audiences.get(audience).is_some_and(|each| each.status == MembershipStatus::Realized)
+    }
+
+    /// The memberships of two profiles that have become one, until it is evaluated: in whatever audience either is in.
+    /// Nothing, where that is what stands.
+    pub fn joined(&self, other: &Memberships) -> Option<Memberships> {
+        let mut audiences = self.audiences.clone();
+        for (name, membership) in &other.audiences {
+            match audiences.get(name) {
+                Some(known) if known.weight() >= membership.weight() => {}
+                _ => _ = audiences.insert(name.clone(), membership.clone()),
+            }
+        }
+        let version = self.version.saturating_add(1);
+        let sequence = self.sequence.max(other.sequence);
+        (audiences != self.audiences).then_some(Memberships { version, sequence, audiences })
     }
 
     /// The memberships after an evaluation of every audience of the mode, or nothing where none has changed.

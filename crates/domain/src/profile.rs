@@ -1,5 +1,7 @@
 //! Profiles: everything that is stored of one person, and the merged view of it.
 
+mod strays;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -340,3 +340,86 @@ proptest! {
         prop_assert!(!lags(Some(&world.delivery), &wanted, true), "what is delivered does not lag");
     }
 }
+
+/// What stands of a person of whom two profiles have become one.
+fn row(email: u8, phone: u8) -> Sent {
+    let cells =
+        Cells::from([("EMAIL".to_owned(), format!("e{email}")), ("PHONE".to_owned(), format!("p{phone}"))]);
+    Sent { source: SourceHash::of(&cells), cells, at: at(0), sequence: 1 }
+}
+
+#[test]
+fn what_two_profiles_have_sent_alike_needs_no_call() {
+    let vendor = Vendor { idempotent: false, overwrites: false };
+    let step = |delivery: &Delivery| next_step(delivery, &present(1), true, vendor, at(100));
+    let both = Delivery { also: sent(1).sent.into_iter().collect(), ..sent(1) };
+    assert!(lags(Some(&both), &Wanted::Present(cells(1)), true));
+    let Step::Turn(stands) = step(&both) else { panic!("it is not written down anew") };
+    assert_eq!(stands, sent(1).sent.into_iter().collect::<Vec<_>>());
+    assert_eq!(step(&Delivery { sent: stands.into_iter().next(), ..Delivery::default() }), Step::Done);
+    // What only the other has sent is as good.
+    let theirs = Delivery { also: sent(1).sent.into_iter().collect(), ..Delivery::default() };
+    assert_eq!(step(&theirs), Step::Turn(sent(1).sent.into_iter().collect()));
+}
+
+#[test]
+fn what_stands_of_a_profile_that_has_become_another_is_handed_over_once_every_call_is_over() {
+    let step = |delivery: &Delivery, idempotent, now| {
+        let vendor = Vendor { idempotent, overwrites: false };
+        next_step(delivery, &Target::OfAnother, true, vendor, at(now))
+    };
+    let under_way = intended(Operation::Add, 2);
+    assert_eq!(step(&sent(1), true, 100), Step::HandOver);
+    assert_eq!(step(&under_way, true, 5), Step::Wait(at(10)));
+    let Step::Turn(stands) = step(&Delivery { intent: under_way.intent.clone(), ..sent(1) }, true, 100)
+    else {
+        panic!("what may stand is not written down")
+    };
+    assert_eq!(stands.into_iter().map(|sent| sent.cells).collect::<Vec<_>>(), [cells(1), cells(2)]);
+    assert_eq!(step(&under_way, false, 100), Step::Unknown("a".to_owned()), "a person decides first");
+    assert!(matches!(step(&accepted(Operation::Add, 2), false, 100), Step::Look(_)));
+}
+
+proptest! {
+    /// Whatever stood of several profiles that have become one, and however they shared values: in the end the vendor
+    /// holds exactly what is wanted, and does not find it gone with what was withdrawn.
+    #[test]
+    fn joined_deliveries_end_at_what_is_wanted(
+        stood in prop::collection::vec((0_u8..3, 0_u8..3), 1..5),
+        has_sent: bool,
+        wanted in prop::option::of((0_u8..3, 0_u8..3)),
+    ) {
+        let mut vendor: BTreeSet<Cells> = stood.iter().map(|(email, phone)| row(*email, *phone).cells).collect();
+        let mut all: Vec<Sent> = stood.iter().map(|(email, phone)| row(*email, *phone)).collect();
+        let first = has_sent.then(|| all.remove(0));
+        let mut delivery = Delivery { sent: first, also: all, ..Delivery::default() };
+        let wanted = wanted.map(|(email, phone)| row(email, phone));
+        let target = wanted.as_ref().map_or(Target::Absent, |row| Target::Present(row.cells.clone(), row.source.clone()));
+        let rules = Vendor { idempotent: true, overwrites: false };
+        let mut steps = 0;
+        loop {
+            match next_step(&delivery, &target, true, rules, at(100)) {
+                Step::Done => break,
+                Step::Turn(stands) => {
+                    let mut stands = stands.into_iter();
+                    delivery.sent = stands.next();
+                    delivery.also = stands.collect();
+                }
+                Step::Call(Operation::Remove, cells, _) => {
+                    // A vendor finds a person by any value.
+                    vendor.retain(|row| !row.values().any(|value| cells.values().any(|gone| gone == value)));
+                    delivery.sent = None;
+                }
+                Step::Call(Operation::Add, cells, source) => {
+                    vendor.insert(cells.clone());
+                    delivery.sent = Some(Sent { cells, source, at: at(1), sequence: 1 });
+                }
+                other => panic!("{other:?}"),
+            }
+            steps += 1;
+            prop_assert!(steps < 30, "it comes to an end");
+        }
+        prop_assert!(delivery.also.is_empty());
+        prop_assert_eq!(vendor, wanted.into_iter().map(|row| row.cells).collect::<BTreeSet<_>>());
+    }
+}

@@ -171,7 +171,7 @@ mod tests {
             today: 0,
         };
         let domain::fragment::Change::Written(fragment) = decide(None, &record, rules) else { panic!() };
-        let graph = Graph::born(&record, &crm).unwrap();
+        let graph = Graph::born(&record, &crm);
         let fragments = graph.fragments.iter().cloned().map(|key| (key, fragment.clone())).collect();
         Profile {
             id: keyring.profile_id(&primary.key, 0),

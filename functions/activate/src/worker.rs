@@ -90,7 +90,8 @@ impl Activate {
         for mark in self.store.profiles.marked(name, now, u32::MAX).await? {
             let profile = self.store.profiles.load(&mark.profile).await?;
             let delivery = profile.as_ref().and_then(|profile| profile.deliveries.get(name));
-            if delivery.is_some_and(|delivery| delivery.sent.is_some() || delivery.intent.is_some()) {
+            if delivery.is_some_and(|delivery| !delivery.may_stand().is_empty() || delivery.intent.is_some())
+            {
                 return Ok(true);
             }
         }
@@ -130,13 +131,13 @@ impl Activate {
             let Planned { profile, delivery, target, step } = planned;
             match step {
                 Step::Call(operation, cells, source) => {
-                    let done = is_done_by(operation, &cells, &target);
+                    let done = delivery.also.is_empty() && is_done_by(operation, &cells, &target);
                     let due = Due { profile, delivery, cells, source, done };
                     if operation == Operation::Remove { removals.push(due) } else { additions.push(due) }
                 }
                 Step::Look(intent) => {
                     let Intent { operation, cells, source, .. } = intent.clone();
-                    let done = is_done_by(operation, &cells, &target);
+                    let done = delivery.also.is_empty() && is_done_by(operation, &cells, &target);
                     let receipt = intent.receipt.clone();
                     let (_, due) = accepted.entry(receipt).or_insert_with(|| (intent, Vec::new()));
                     due.push(Due { profile, delivery, cells, source, done });
@@ -163,6 +164,7 @@ impl Activate {
         let delivery = profile.deliveries.remove(&flow.dataflow.name).unwrap_or_default();
         let target = match wanted(&flow.in_force.catalogue, flow.dataflow, &profile, now) {
             Wanted::Absent => Target::Absent,
+            Wanted::Undecided if profile.graph.merged_into.is_some() => Target::OfAnother,
             Wanted::Undecided => Target::Undecided,
             Wanted::Present(values) => {
                 let source = SourceHash::of(&values);
@@ -212,6 +214,14 @@ impl Activate {
         let result = match step {
             Step::Wait(until) => {
                 profiles.put_off(profile, name, until).await?;
+                return Ok(());
+            }
+            Step::Turn(stands) => {
+                profiles.turn(profile, name, delivery, &stands).await?;
+                return Ok(());
+            }
+            Step::HandOver => {
+                self.store.hand_over(profile, name, delivery, now).await?;
                 return Ok(());
             }
             Step::Keep(source) => {
@@ -268,7 +278,7 @@ fn overwrites(destination: &dyn Destination, delivery: &Delivery, target: &Targe
             let wanted = record(cells);
             stands.all(|stands| destination.overwrites(&record(stands), &wanted))
         }
-        Target::Unusable(..) | Target::Absent | Target::Undecided => false,
+        Target::Unusable(..) | Target::Absent | Target::Undecided | Target::OfAnother => false,
     }
 }
 

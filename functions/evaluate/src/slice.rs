@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{Evaluate, InForce, Queue, Run, Slice, SliceKey, Store, Sweep, Swept, Work};
+use aws::{Evaluate, InForce, Page, Queue, Run, Settled, Slice, SliceKey, Store, Sweep, Swept, Work};
 use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
 use domain::edge::visitor::{StoredVisitor, Visitor};
@@ -84,7 +84,9 @@ impl Evaluator {
     ) -> Result<Slice, Failure> {
         let profiles = &self.store.profiles;
         let (segment, segments) = (segment_number(key.slice), segment_number(pass.run.slices));
-        let page = profiles.scan(segment, segments, slice.next.as_ref(), self.limits.page_size).await?;
+        let mut page = profiles.scan(segment, segments, slice.next.as_ref(), self.limits.page_size).await?;
+        let settled = pass.settle(&mut page).await?;
+        pending.extend(settled.marked);
         let seen: Vec<Option<(Profile, Swept)>> = stream::iter(page.profiles)
             .map(|profile| pass.profile(profile))
             .buffer_unordered(self.limits.at_once)
@@ -135,6 +137,23 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Brings what lies under profiles of a page and is another's to where it belongs, as far as nobody has done so since
+    /// graphs were linked anew. The profiles are read again.
+    async fn settle(&self, page: &mut Page) -> Result<Settled, Failure> {
+        let mut all = Settled::default();
+        for id in std::mem::take(&mut page.unsettled) {
+            let settled = self.store.settle(self.catalogue, &id, self.now).await?;
+            all.marked.extend(settled.marked);
+            all.visitors.extend(settled.visitors);
+            let stored = self.store.profiles.load(&id).await?;
+            page.profiles.retain(|profile| profile.id != id);
+            page.profiles.extend(stored);
+        }
+        let visitors = std::mem::take(&mut all.visitors).into_iter().map(|ecid| Work::Visitor { ecid });
+        self.store.queues.send(Queue::Chunks, &visitors.collect::<Vec<_>>()).await?;
+        Ok(all)
+    }
+
     /// Evaluates a profile and marks what lags of it; nothing, where it is gone meanwhile.
     async fn profile(&self, profile: Profile) -> Result<Option<(Profile, Swept)>, Failure> {
         let Some(profile) = self.evaluate(profile).await? else { return Ok(None) };
@@ -313,15 +332,7 @@ mod tests {
         };
         Profile {
             id: "0123456789abcdef0123456789abcdef".parse().unwrap(),
-            graph: Graph {
-                version: 1,
-                identities: BTreeMap::new(),
-                edges: Vec::new(),
-                fragments: BTreeSet::new(),
-                merged_into: None,
-                born: OrderToken { time: 1, batch: 1, row: 1 },
-                prospect: false,
-            },
+            graph: Graph::empty(OrderToken { time: 1, batch: 1, row: 1 }),
             fragments: BTreeMap::new(),
             memberships: Memberships { version: 1, sequence: 1, audiences },
             edge_memberships: BTreeMap::new(),

@@ -15,9 +15,9 @@ pub mod code {
     pub const DUPLICATE: &str = "duplicate";
     /// No profile has any of the row's identities.
     pub const UNMATCHED: &str = "unmatched";
-    /// The row's identities belong to different people.
+    /// The row names two identities of a namespace of which everybody has one.
     pub const IDENTITY_CONFLICT: &str = "identity_conflict";
-    /// The profile would have more identities than a graph may hold.
+    /// The row names more identities than a record may, or would change more of them than can be changed at once.
     pub const TOO_MANY_IDENTITIES: &str = "too_many_identities";
     /// More profiles hold the partner's ID than one ID may refer to.
     pub const TOO_MANY_REFERENCES: &str = "too_many_references";

@@ -10,7 +10,8 @@ use std::time::Duration;
 use aws::{Claim, Error, Reference, Store};
 use domain::dataset::{Dataset, OnUnmatched};
 use domain::fragment::{Change, Fragment, FragmentKey, Record, WriteRules, decide};
-use domain::graph::{Graph, TooManyIdentities};
+use domain::graph::linking::Rules;
+use domain::graph::{Contradiction, Graph};
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use crate::quarantine::code;
 
 mod enrich;
+mod relink;
 
 /// How many fragments one partner ID may refer to.
 pub const MOST_REFERENCES: u16 = 100;
@@ -29,7 +31,7 @@ const MOST_CLAIMED_REFERENCES: u16 = 50;
 const MOST_EPOCHS: u32 = 1_000;
 
 /// How often a record is tried again when somebody else writes at the same moment.
-const MOST_RACES: u32 = 10;
+const MOST_RACES: u32 = 20;
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +66,7 @@ pub struct Applier<'a> {
     dataset: &'a Dataset,
     keyring: &'a Keyring,
     rules: WriteRules,
+    linking: Rules,
 }
 
 impl<'a> Applier<'a> {
@@ -75,7 +78,7 @@ impl<'a> Applier<'a> {
         keyring: &'a Keyring,
         now: Timestamp,
     ) -> Applier<'a> {
-        Applier { store, intake, dataset, keyring, rules: intake.rules(now) }
+        Applier { store, intake, dataset, keyring, rules: intake.rules(now), linking: intake.linking() }
     }
 
     /// Applies a record. Applying it again has the same outcome and writes nothing.
@@ -83,8 +86,11 @@ impl<'a> Applier<'a> {
     /// # Errors
     /// Where the store fails, or too many others write to the same profile at once.
     pub async fn apply(&self, record: &Record) -> Result<Outcome, Error> {
+        if let Err(contradiction) = Contradiction::check(&self.linking, record) {
+            return Ok(contradictory(&contradiction));
+        }
         for race in 0..MOST_RACES {
-            match self.attempt(record).await? {
+            match self.attempt(record, race).await? {
                 Try::Settled(outcome) => return Ok(outcome),
                 // Whoever was faster gets ahead first, so that not everybody meets again.
                 Try::Raced => tokio::time::sleep(Duration::from_millis(u64::from(race) * 7)).await,
@@ -93,37 +99,29 @@ impl<'a> Applier<'a> {
         Err(Error::plain("too many writers changed one profile at once: the record is tried again later"))
     }
 
-    async fn attempt(&self, record: &Record) -> Result<Try, Error> {
+    async fn attempt(&self, record: &Record, race: u32) -> Result<Try, Error> {
         if self.intake.is_keyed_by_partner_id() {
             return self.enrich(record).await;
         }
         if let Some(profile) = self.store.identities.link(&record.primary.key).await? {
-            return self.write(record, &profile, &[]).await;
+            return self.write(record, &profile, Around::of(race)).await;
         }
-        let mut owners = BTreeSet::new();
         for identity in &record.others {
-            owners.extend(self.store.identities.link(&identity.key).await?);
-        }
-        let unlinked = [&record.primary];
-        let mut owners = owners.into_iter();
-        match (owners.next(), owners.next()) {
-            (None, _) if self.dataset.on_unmatched == OnUnmatched::SetAside => {
-                Ok(Try::Settled(Outcome::Unmatched))
+            if let Some(profile) = self.store.identities.link(&identity.key).await? {
+                return self.write(record, &profile, Around::of(race)).await;
             }
-            (None, _) => self.create(record).await,
-            (Some(profile), None) => self.write(record, &profile, &unlinked).await,
-            (Some(_), Some(_)) => Ok(Try::Settled(conflict())),
+        }
+        match self.dataset.on_unmatched {
+            OnUnmatched::SetAside => Ok(Try::Settled(Outcome::Unmatched)),
+            _ => self.create(record, race).await,
         }
     }
 
     /// Creates the profile of a record whose identities nobody has.
-    async fn create(&self, record: &Record) -> Result<Try, Error> {
+    async fn create(&self, record: &Record, race: u32) -> Result<Try, Error> {
         let first = record.identities().min_by_key(|identity| self.intake.rank(identity));
         let first = &first.unwrap_or(&record.primary).key;
-        let graph = match Graph::born(record, &self.dataset.name) {
-            Ok(graph) => graph,
-            Err(error) => return Ok(Try::Settled(too_many(&error))),
-        };
+        let graph = Graph::born(record, &self.dataset.name);
         let mut epoch = 0;
         let profile = loop {
             let profile = self.keyring.profile_id(first, epoch);
@@ -131,9 +129,10 @@ impl<'a> Applier<'a> {
                 break profile;
             }
             let stands = self.store.profiles.graph(&profile).await?;
-            if stands.is_some_and(|stands| stands.identities.contains_key(first)) {
+            if let Some(stands) = stands.filter(|stands| stands.identities.contains_key(first)) {
                 // It was born before: by an attempt that died, or by a row that shares the first identity.
-                return self.write(record, &profile, &[&record.primary]).await;
+                let around = Around { born: Some((profile.clone(), stands)), ..Around::of(race) };
+                return self.write(record, &profile, around).await;
             }
             // The profile that was born with this identity has lost it, and may be somebody else's by now.
             epoch += 1;
@@ -148,14 +147,8 @@ impl<'a> Applier<'a> {
         self.put(record, &profile, None, Fragment { created_profile: true, ..fragment }).await
     }
 
-    /// Writes a record to the profile that it belongs to. `unlinked` are those of its identities that are known not to
-    /// link to it yet.
-    async fn write(
-        &self,
-        record: &Record,
-        profile: &ProfileId,
-        unlinked: &[&Identity],
-    ) -> Result<Try, Error> {
+    /// Writes a record to the profile that it belongs to.
+    async fn write(&self, record: &Record, profile: &ProfileId, around: Around) -> Result<Try, Error> {
         let stored = self.store.profiles.fragment(profile, &self.key(record)).await?;
         let mut fragment = match decide(stored.as_ref(), record, self.rules) {
             Change::Unchanged => return Ok(Try::Settled(Outcome::Unchanged)),
@@ -173,7 +166,7 @@ impl<'a> Applier<'a> {
         };
         // A fragment of the same identities was linked when it was written: only others need the graph.
         if stored.as_ref().is_none_or(|stored| stored.identities != fragment.identities) {
-            match self.link(record, profile, unlinked).await? {
+            match self.link(record, profile, around).await? {
                 Linked::Held { created } => fragment.created_profile = created,
                 Linked::Refused(refused) => return Ok(refused),
             }
@@ -181,47 +174,8 @@ impl<'a> Applier<'a> {
         self.put(record, profile, stored.as_ref(), fragment).await
     }
 
-    /// Links a record's identities to a profile that exists.
-    async fn link(
-        &self,
-        record: &Record,
-        profile: &ProfileId,
-        unlinked: &[&Identity],
-    ) -> Result<Linked, Error> {
-        if self.intake.is_keyed_by_partner_id() {
-            return self.list(record, profile).await;
-        }
-        let mut unlinked = unlinked.to_vec();
-        for identity in &record.others {
-            match self.store.identities.link(&identity.key).await? {
-                None => unlinked.push(identity),
-                Some(owner) if owner != *profile => return Ok(Linked::Refused(Try::Settled(conflict()))),
-                Some(_) => {}
-            }
-        }
-        let graph = self.store.profiles.graph(profile).await?;
-        let graph = graph.ok_or_else(|| Error::plain(format!("profile `{profile}` has no graph")))?;
-        if graph.conflicts_with(record, |namespace| self.intake.is_unique(namespace)) {
-            return Ok(Linked::Refused(Try::Settled(conflict())));
-        }
-        let next = match graph.with(record, &self.dataset.name) {
-            Ok(next) => next,
-            Err(error) => return Ok(Linked::Refused(Try::Settled(too_many(&error)))),
-        };
-        if let Some(next) = &next
-            && !self.store.profiles.put_graph(profile, next, Some(graph.version)).await?
-        {
-            return Ok(Linked::Refused(Try::Raced));
-        }
-        let stands = next.as_ref().unwrap_or(&graph);
-        match self.claim(unlinked, profile, stands).await? {
-            Some(refused) => Ok(Linked::Refused(refused)),
-            None => Ok(Linked::Held { created: stands.born == record.token }),
-        }
-    }
-
     /// Claims identities that the profile's graph names already. Where one was claimed by another profile in the
-    /// meantime, the graph gives it up.
+    /// meantime, the graph gives it up, and the record is looked at anew.
     async fn claim(
         &self,
         mut identities: Vec<&Identity>,
@@ -234,7 +188,7 @@ impl<'a> Applier<'a> {
                 // Those after it are not claimed either, and the graph must not show what the profile does not have.
                 let unclaimed = identities.iter().skip(index).map(|identity| &identity.key).collect();
                 self.give_up(&unclaimed, profile, graph).await?;
-                return Ok(Some(Try::Settled(conflict())));
+                return Ok(Some(Try::Raced));
             }
         }
         Ok(None)
@@ -327,12 +281,25 @@ enum Linked {
     Refused(Try),
 }
 
-fn conflict() -> Outcome {
-    let reason =
-        "the row's identities belong to different people: correct the row, or the record that linked them";
-    Outcome::SetAside(code::IDENTITY_CONFLICT, reason.to_owned())
+/// What is known of the profiles around a record before they are read.
+#[derive(Default)]
+struct Around {
+    /// A profile that was born with the record's first identity, and that nothing may link to yet.
+    born: Option<(ProfileId, Graph)>,
+    /// Whether every identity around is looked up: what a graph says of one was not so.
+    thoroughly: bool,
 }
 
-fn too_many(error: &TooManyIdentities) -> Outcome {
-    Outcome::SetAside(code::TOO_MANY_IDENTITIES, error.to_string())
+impl Around {
+    fn of(race: u32) -> Around {
+        Around { born: None, thoroughly: race > 0 }
+    }
+}
+
+fn contradictory(contradiction: &Contradiction) -> Outcome {
+    let code = match contradiction {
+        Contradiction::TooMany(_) => code::TOO_MANY_IDENTITIES,
+        Contradiction::Unique(_) => code::IDENTITY_CONFLICT,
+    };
+    Outcome::SetAside(code, contradiction.to_string())
 }

@@ -12,11 +12,14 @@ mod bank;
 
 mod costs;
 mod deliveries;
+mod desk;
 mod events;
 mod files;
 mod governance;
 mod hostile;
 mod linking;
+mod load;
+mod merges;
 mod partner_ids;
 mod profiles;
 mod runs;

@@ -1,5 +1,6 @@
 //! Delivery states: marks, intents, and how each step of a delivery ended.
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
@@ -39,6 +40,23 @@ pub struct Settlement<'a> {
     pub due: Timestamp,
     /// Whether the intent stays, for a person to see.
     pub keep_intent: bool,
+}
+
+/// That an attribute is as it was read.
+fn same(name: &str, value: &str, is_there: bool) -> String {
+    if is_there { format!("{name} = {value}") } else { format!("attribute_not_exists({name})") }
+}
+
+/// What was read of what stands, as conditions name it.
+fn values_of(read: &Delivery) -> Result<Vec<(&'static str, AttributeValue)>, Error> {
+    let mut values = Vec::new();
+    if let Some(sent) = &read.sent {
+        values.push((":sent", attribute(sent)?));
+    }
+    if !read.also.is_empty() {
+        values.push((":also", attribute(&read.also)?));
+    }
+    Ok(values)
 }
 
 impl Profiles {
@@ -293,6 +311,118 @@ impl Profiles {
             .expression_attribute_names("#dirty", "dirty")
             .expression_attribute_values(":due", AttributeValue::N(due.as_millisecond().to_string()));
         self.update_if(update).await
+    }
+
+    /// Writes down anew what stands at a destination, or may, in the order in which it is dealt with, on condition that
+    /// nobody has changed it since it was read. An intent that was read is part of it from now on, and goes. Says whether
+    /// it was written.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn turn(
+        &self,
+        profile: &ProfileId,
+        dataflow: &DataflowName,
+        read: &Delivery,
+        stands: &[Sent],
+    ) -> Result<bool, Error> {
+        let (first, rest) = (stands.first(), stands.get(1..).unwrap_or_default());
+        let mut set = Vec::new();
+        let mut remove = Vec::new();
+        let mut update = self.update(profile, dataflow);
+        match first {
+            Some(sent) => {
+                set.push("#sent = :first");
+                update = update.expression_attribute_values(":first", attribute(sent)?);
+            }
+            None => remove.push("#sent"),
+        }
+        if rest.is_empty() {
+            remove.push("#also");
+        } else {
+            set.push("#also = :rest");
+            update = update.expression_attribute_values(":rest", attribute(&rest)?);
+        }
+        let mut conditions = vec![same("#sent", ":sent", read.sent.is_some())];
+        conditions.push(same("#also", ":also", !read.also.is_empty()));
+        match &read.intent {
+            Some(intent) => {
+                conditions.push("#intent.#attempt = :attempt".to_owned());
+                remove.push("#intent");
+                update = update
+                    .expression_attribute_names("#attempt", "attempt")
+                    .expression_attribute_values(":attempt", AttributeValue::S(intent.attempt.clone()));
+            }
+            None => conditions.push("attribute_not_exists(#intent)".to_owned()),
+        }
+        let set = if set.is_empty() { String::new() } else { format!("SET {}", set.join(", ")) };
+        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+        update =
+            update.update_expression(format!("{set}{remove}")).condition_expression(conditions.join(" AND "));
+        for name in ["sent", "also", "intent"] {
+            update = update.expression_attribute_names(format!("#{name}"), name);
+        }
+        for (name, value) in values_of(read)? {
+            update = update.expression_attribute_values(name, value);
+        }
+        self.update_if(update).await
+    }
+
+    /// Adds to what may stand at a destination of a profile what was sent for another that has become part of it, and
+    /// marks it. Added twice, it counts once.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn take_over(
+        &self,
+        profile: &ProfileId,
+        dataflow: &DataflowName,
+        stands: &[Sent],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let update = self
+            .update(profile, dataflow)
+            .update_expression("SET #also = list_append(if_not_exists(#also, :none), :stands)")
+            .expression_attribute_names("#also", "also")
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":stands", attribute(&stands)?);
+        let output = update.send().await.map_err(|error| Error::of("take a delivery over", error))?;
+        self.meter.write(output.consumed_capacity());
+        self.mark(profile, dataflow, now).await
+    }
+
+    /// Deletes a delivery state whose content was taken over, on condition that it is still as it was read, without an
+    /// intent. Says whether it was deleted.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn give_over(
+        &self,
+        profile: &ProfileId,
+        dataflow: &DataflowName,
+        read: &Delivery,
+    ) -> Result<bool, Error> {
+        let conditions = [
+            "attribute_not_exists(#intent)".to_owned(),
+            same("#sent", ":sent", read.sent.is_some()),
+            same("#also", ":also", !read.also.is_empty()),
+        ];
+        let mut delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(profile.as_str(), keys::delivery(dataflow))))
+            .condition_expression(conditions.join(" AND "))
+            .expression_attribute_names("#intent", "intent")
+            .expression_attribute_names("#sent", "sent")
+            .expression_attribute_names("#also", "also")
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        for (name, value) in values_of(read)? {
+            delete = delete.expression_attribute_values(name, value);
+        }
+        let deleted = unless_refused("give a delivery over", delete.send().await)?;
+        self.meter.write(deleted.as_ref().and_then(DeleteItemOutput::consumed_capacity));
+        Ok(deleted.is_some())
     }
 
     fn update(&self, profile: &ProfileId, dataflow: &DataflowName) -> UpdateItemFluentBuilder {

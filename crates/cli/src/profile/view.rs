@@ -306,8 +306,7 @@ pub(crate) mod sample {
                 "partner": {"northlightId": "N-1", "netWorthBand": "over_1m", "recentMortgageLikelihood": 0.9},
             }),
         );
-        let graph = Graph::born(&crm, &crm_key.dataset).unwrap();
-        let graph = graph.with(&answer, &key.dataset).unwrap().unwrap();
+        let graph = Graph::born(&crm, &crm_key.dataset).listing(&key).unwrap();
         let hash = "3974c1557c66a5b8598975b23ee973926e7ca8960c4ab996dc5bff29b37d3fdb";
         let at = "2026-02-02T08:00:00Z";
         let intent = json!({

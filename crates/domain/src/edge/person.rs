@@ -140,7 +140,7 @@ mod tests {
             partner_ids: std::collections::BTreeSet::new(),
             attributes: crate::value::Object::new(),
         };
-        Graph::born(&record, &"crm".parse().unwrap()).unwrap()
+        Graph::born(&record, &"crm".parse().unwrap())
     }
 
     /// The profile that a login of some identities belongs to, and which of them are that person's, where people are

@@ -17,7 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::MOST_IDENTITIES;
-use crate::namespace::{ECID, NamespaceCode, NamespaceType};
+use crate::namespace::{ECID, Namespace, NamespaceCode, NamespaceType};
 
 /// The most identities that one record may name.
 pub const MOST_IN_RECORD: usize = 20;
@@ -133,6 +133,74 @@ pub fn link(rules: &Rules, events: &[Event]) -> Linked {
     linking.outcome()
 }
 
+/// What stands of links that were laid anew, by the places of their identities.
+pub(super) struct Laid {
+    /// The number of each identity's graph; none of one that is alone.
+    pub(super) graphs: Vec<Option<usize>>,
+    /// Why links do not stand.
+    pub(super) dropped: BTreeMap<(usize, usize), NotLaid>,
+}
+
+/// Why a link that was laid anew does not stand.
+pub(super) enum NotLaid {
+    /// Two identities of this unique namespace would have come together.
+    Unique(NamespaceCode),
+    /// The graph was full, and let go of the identity of this place.
+    Evicted(usize),
+}
+
+/// Lays links between identities anew, each with the time at which it was last asked for. The newest are those of the
+/// latest event.
+pub(super) fn lay_anew(
+    rules: &Rules,
+    identities: &[(&NamespaceCode, &str)],
+    links: &BTreeMap<(usize, usize), i64>,
+) -> Laid {
+    let texts = identities.iter().map(|(namespace, value)| format!("{namespace}:{value}"));
+    let mut by_text: Vec<(String, usize)> = texts.zip(0..).collect();
+    by_text.sort_unstable();
+    let mut nodes: Vec<(usize, Node<'_>)> = by_text
+        .into_iter()
+        .enumerate()
+        .filter_map(|(order, (text, place))| {
+            let (namespace, _) = identities.get(place)?;
+            Some((place, Node::of(rules, namespace, text, order)))
+        })
+        .collect();
+    nodes.sort_unstable_by_key(|(place, _)| *place);
+    let link = |one: usize, other: usize| {
+        let (one, other) = (&nodes.get(one)?.1, &nodes.get(other)?.1);
+        Some(if one < other { (one, other) } else { (other, one) })
+    };
+    let places =
+        links.iter().filter_map(|((one, other), at)| Some((link(*one, *other)?, (*one, *other), *at)));
+    let places: Vec<_> = places.collect();
+    let latest = links.values().max().copied().unwrap_or_default();
+    let none = Nodes::new();
+    let mut linking = Linking { rules, nodes: &none, graphs: Graphs::default(), dropped: BTreeMap::new() };
+    linking.add_in_order(places.iter().map(|(link, _, at)| (*link, *at)).collect(), latest);
+    for (_, node) in &nodes {
+        linking.evict(node, latest);
+    }
+    let Linking { graphs, dropped, .. } = linking;
+    let why = |(one, other): Link<'_>, places: (usize, usize)| match dropped.get(&vec![one, other])? {
+        Reason::Unique { namespace, .. } => Some(NotLaid::Unique(namespace.clone())),
+        Reason::Evicted(text) => {
+            let evicted = nodes.iter().find(|(_, node)| node.text == *text).map(|(place, _)| *place);
+            Some(NotLaid::Evicted(evicted.unwrap_or(places.0)))
+        }
+        // What is wrong with a whole record is found before its links are laid.
+        Reason::Contradiction(_) | Reason::TooMany(_) | Reason::LinksNobody(_) => None,
+    };
+    Laid {
+        graphs: nodes.iter().map(|(_, node)| graphs.of.get(node).copied()).collect(),
+        dropped: places
+            .iter()
+            .filter_map(|(link, places, _)| Some((*places, why(*link, *places)?)))
+            .collect(),
+    }
+}
+
 /// An identity with what the rules say of its namespace.
 struct Node<'a> {
     /// `CRMID:Tom`; no other identity has the same text, since a namespace's code has no colon.
@@ -216,6 +284,16 @@ impl PartialOrd for Node<'_> {
 }
 
 impl Rules {
+    /// The rules of a project: its namespaces stand in the order of their priority.
+    pub fn of(namespaces: &[Namespace]) -> Rules {
+        let unique = namespaces.iter().filter(|namespace| namespace.kind.is_unique());
+        Rules {
+            unique: unique.map(|namespace| namespace.code.clone()).collect(),
+            priority: namespaces.iter().map(|namespace| namespace.code.clone()).collect(),
+            types: namespaces.iter().map(|namespace| (namespace.code.clone(), namespace.kind)).collect(),
+        }
+    }
+
     fn kind(&self, namespace: &NamespaceCode) -> NamespaceType {
         let said = self.types.get(namespace).copied();
         said.unwrap_or(match namespace.as_str() {
@@ -225,7 +303,7 @@ impl Rules {
         })
     }
 
-    fn rank(&self, namespace: &NamespaceCode) -> usize {
+    pub(super) fn rank(&self, namespace: &NamespaceCode) -> usize {
         self.priority.iter().position(|each| each == namespace).unwrap_or(self.priority.len())
     }
 }
@@ -289,6 +367,11 @@ impl<'a> Linking<'a> {
             }
         }
         laid.extend(links.iter().map(|link| (*link, at)));
+        self.add_in_order(laid, at);
+    }
+
+    /// Adds links in the order of the replay: those of the latest event, of the higher namespaces, the newer.
+    fn add_in_order(&mut self, laid: BTreeMap<Link<'a>, i64>, at: i64) {
         let mut order: Vec<(Link<'a>, i64)> = laid.into_iter().collect();
         order.sort_by_key(|((one, other), time)| (*time != at, one.rank + other.rank, Reverse(*time)));
         self.add(order);

@@ -9,7 +9,7 @@ use domain::fragment::{Fragment, FragmentKey, Record};
 use domain::graph::Graph;
 use domain::identity::{IdentityKey, ProfileId};
 
-use super::{Applier, Linked, MOST_EPOCHS, Outcome, Try};
+use super::{Applier, Around, Linked, MOST_EPOCHS, Outcome, Try};
 
 /// The profiles that hold a partner's ID.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl Applier<'_> {
         let Holders { known, prospects } = self.holders(&record.primary.key).await?;
         if known.is_empty() {
             return match (prospects.first(), self.dataset.on_unmatched) {
-                (Some(prospect), _) => self.write(&of_prospect(record), prospect, &[]).await,
+                (Some(prospect), _) => self.write(&of_prospect(record), prospect, Around::default()).await,
                 (None, OnUnmatched::Prospect) => self.create_prospect(&of_prospect(record)).await,
                 (None, _) => Ok(Try::Settled(Outcome::Unmatched)),
             };
@@ -37,7 +37,7 @@ impl Applier<'_> {
                     return Ok(Try::Raced);
                 }
             }
-            match self.write(record, profile, &[]).await? {
+            match self.write(record, profile, Around::default()).await? {
                 Try::Raced => return Ok(Try::Raced),
                 Try::Settled(one) => outcome = weightier(outcome, one),
             }
@@ -73,12 +73,12 @@ impl Applier<'_> {
         for epoch in 0..MOST_EPOCHS {
             let profile = self.keyring.profile_id(&record.primary.key, epoch);
             if self.store.profiles.put_graph(&profile, &graph, None).await? {
-                return self.write(record, &profile, &[]).await;
+                return self.write(record, &profile, Around::default()).await;
             }
             let stands = self.store.profiles.graph(&profile).await?;
             // An attempt that died has created it, or a row of another dataset; one that has become known is over.
             if stands.is_some_and(|stands| stands.merged_into.is_none()) {
-                return self.write(record, &profile, &[]).await;
+                return self.write(record, &profile, Around::default()).await;
             }
         }
         Err(Error::plain("a partner's ID has changed hands too often to be a prospect again"))

@@ -1,0 +1,268 @@
+//! Settling: what lies under a profile and is another's is brought there.
+//!
+//! Graphs say whose an identity is, and they have said so before anything moves. Everything here can be repeated, and be
+//! broken off after any write: what is brought is put down before it is taken away, and whoever finds it in both places
+//! brings it again.
+
+use std::collections::BTreeSet;
+
+use domain::catalogue::Catalogue;
+use domain::dataset::WriteMode;
+use domain::delivery::{Delivery, OutcomeResult};
+use domain::fragment::{Fragment, FragmentKey};
+use domain::graph::Graph;
+use domain::identity::{IdentityKey, ProfileId};
+use domain::membership::Memberships;
+use domain::name::DataflowName;
+use domain::namespace::ECID;
+use domain::profile::Profile;
+use jiff::Timestamp;
+
+use crate::{Error, Reference, Store};
+
+/// What settling came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Dataflows whose workers have something to look at.
+    pub marked: BTreeSet<DataflowName>,
+    /// Visitors who are to be linked again: the profile that holds them is another than it was, or may be.
+    pub visitors: BTreeSet<IdentityKey>,
+}
+
+impl Store {
+    /// Brings to a profile what is its own and lies under others, and takes away from it what is others'.
+    ///
+    /// # Errors
+    /// Where a table cannot be read or written.
+    pub async fn settle(
+        &self,
+        catalogue: &Catalogue,
+        profile: &ProfileId,
+        now: Timestamp,
+    ) -> Result<Settled, Error> {
+        let mut settled = Settled::default();
+        let Some(whole) = self.profiles.load_all(profile).await? else { return Ok(settled) };
+        let settling = Settling { store: self, catalogue, now };
+        settling.clear(&whole, &mut settled).await?;
+        for source in &whole.graph.arriving {
+            if let Some(source) = self.profiles.load_all(source).await? {
+                settling.clear(&source, &mut settled).await?;
+            }
+        }
+        if !whole.graph.arriving.is_empty() {
+            let nodes = whole.graph.identities.iter();
+            let ecids = nodes.filter(|(_, node)| node.namespace.as_str() == ECID);
+            settled.visitors.extend(ecids.map(|(ecid, _)| ecid.clone()));
+            settling.note_arrived(profile, &whole.graph).await?;
+        }
+        Ok(settled)
+    }
+
+    /// Hands what stands at a destination over from a profile to the one that it has become, where no call is under way.
+    /// Says whether it was handed over.
+    ///
+    /// # Errors
+    /// Where the table cannot be read or written.
+    pub async fn hand_over(
+        &self,
+        profile: &ProfileId,
+        dataflow: &DataflowName,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let Some((survivor, _)) = self.live(profile).await? else { return Ok(false) };
+        if delivery.intent.is_some() || survivor == *profile {
+            return Ok(false);
+        }
+        let stands = delivery.may_stand();
+        if !stands.is_empty() {
+            self.profiles.take_over(&survivor, dataflow, &stands, now).await?;
+        }
+        self.profiles.give_over(profile, dataflow, delivery).await
+    }
+}
+
+/// What is known while settling.
+struct Settling<'a> {
+    store: &'a Store,
+    catalogue: &'a Catalogue,
+    now: Timestamp,
+}
+
+impl Settling<'_> {
+    /// Brings away from a profile what is not its own.
+    async fn clear(&self, source: &Profile, settled: &mut Settled) -> Result<(), Error> {
+        let survivor = match source.has_become_another() {
+            true => self.store.live(&source.id).await?.map(|(id, _)| id),
+            false => None,
+        };
+        for (key, fragment) in &source.fragments {
+            if survivor.is_some() || source.is_stray(key, fragment) {
+                let to =
+                    if fragment.is_keyed_by_partner_id() { None } else { self.owner(&key.primary).await? };
+                if let Some(to) = to.or_else(|| survivor.clone()).filter(|to| *to != source.id) {
+                    self.bring(source, key, fragment, &to).await?;
+                }
+            }
+        }
+        for (ecid, memberships) in source.edge_memberships.iter().filter(|(ecid, _)| !source.has(ecid)) {
+            let to = self.owner(ecid).await?;
+            if to.as_ref() != Some(&source.id) {
+                self.bring_edge(source, ecid, memberships, to.as_ref()).await?;
+                settled.visitors.insert(ecid.clone());
+            }
+        }
+        if let Some(survivor) = survivor {
+            self.join_memberships(source, &survivor).await?;
+            self.join_deliveries(source, settled).await?;
+        }
+        Ok(())
+    }
+
+    /// Whose an identity is by now.
+    async fn owner(&self, identity: &IdentityKey) -> Result<Option<ProfileId>, Error> {
+        match self.store.identities.link(identity).await? {
+            Some(named) => Ok(self.store.live(&named).await?.map(|(live, _)| live)),
+            None => Ok(None),
+        }
+    }
+
+    /// Brings a fragment to a profile, with what refers to it, and what is said of its partner's IDs.
+    async fn bring(
+        &self,
+        source: &Profile,
+        key: &FragmentKey,
+        fragment: &Fragment,
+        to: &ProfileId,
+    ) -> Result<(), Error> {
+        let Store { profiles, identities, .. } = self.store;
+        for (about, said) in &source.fragments {
+            if said.is_keyed_by_partner_id() && fragment.holds(&about.primary) {
+                self.put(about, said, to).await?;
+            }
+        }
+        let mut fragment = fragment.clone();
+        loop {
+            let reference = Reference { profile: source.id.clone(), fragment: key.clone() };
+            let mut seen = Vec::new();
+            for partner_id in &fragment.partner_ids {
+                seen.extend(identities.see_reference(&partner_id.key, &reference).await?);
+            }
+            if !self.put(key, &fragment, to).await? {
+                // It is merged or gone by now: whoever looks next sees where to.
+                return Ok(());
+            }
+            if profiles.delete_fragment_of(&source.id, key, fragment.version).await? {
+                for seen in &seen {
+                    identities.forget(seen).await?;
+                }
+                return Ok(());
+            }
+            match profiles.fragment(&source.id, key).await? {
+                Some(newer) => fragment = newer,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Puts a fragment down under a profile, joined with what is there, after its key and what refers to it. Says whether
+    /// the profile takes it.
+    async fn put(&self, key: &FragmentKey, fragment: &Fragment, to: &ProfileId) -> Result<bool, Error> {
+        let Store { profiles, identities, .. } = self.store;
+        loop {
+            let Some(graph) = profiles.graph(to).await? else { return Ok(false) };
+            if graph.merged_into.is_some() {
+                return Ok(false);
+            }
+            let Some(next) = graph.listing(key) else { break };
+            if profiles.put_graph(to, &next, Some(graph.version)).await? {
+                break;
+            }
+        }
+        let reference = Reference { profile: to.clone(), fragment: key.clone() };
+        for partner_id in &fragment.partner_ids {
+            identities.refer(&partner_id.key, &reference).await?;
+        }
+        let mode = self
+            .catalogue
+            .datasets
+            .get(&key.dataset)
+            .map_or(WriteMode::Replace, |dataset| dataset.write_mode);
+        loop {
+            let stored = profiles.fragment(to, key).await?;
+            let next = match &stored {
+                Some(stored) => stored.joined(fragment, mode),
+                None => Some(fragment.clone()),
+            };
+            let Some(next) = next else { return Ok(true) };
+            if profiles.put_fragment(to, key, &next, stored.map(|stored| stored.version)).await? {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn bring_edge(
+        &self,
+        source: &Profile,
+        ecid: &IdentityKey,
+        memberships: &Memberships,
+        to: Option<&ProfileId>,
+    ) -> Result<(), Error> {
+        let profiles = &self.store.profiles;
+        if let Some(to) = to {
+            profiles.copy_edge_memberships(to, ecid, Some(memberships)).await?;
+        }
+        profiles.copy_edge_memberships(&source.id, ecid, None).await
+    }
+
+    /// Has the survivor be in whatever audience either was in, until it is evaluated.
+    async fn join_memberships(&self, source: &Profile, survivor: &ProfileId) -> Result<(), Error> {
+        let profiles = &self.store.profiles;
+        if source.memberships.version == 0 {
+            return Ok(());
+        }
+        loop {
+            let stands = profiles.memberships(survivor).await?;
+            let Some(joined) = stands.joined(&source.memberships) else { break };
+            if profiles.put_memberships(survivor, &joined, stands.version).await? {
+                break;
+            }
+        }
+        profiles.delete_memberships(&source.id, source.memberships.version).await?;
+        Ok(())
+    }
+
+    /// Hands deliveries over to the survivor. Where a call is under way, the worker of the dataflow sees it to its end
+    /// first.
+    async fn join_deliveries(&self, source: &Profile, settled: &mut Settled) -> Result<(), Error> {
+        for (dataflow, delivery) in &source.deliveries {
+            let is_unknown = delivery
+                .outcome
+                .as_ref()
+                .is_some_and(|outcome| matches!(outcome.result, OutcomeResult::Unknown { .. }));
+            if delivery.intent.is_none() {
+                self.store.hand_over(&source.id, dataflow, delivery, self.now).await?;
+            } else if !delivery.dirty && !is_unknown {
+                self.store.profiles.mark(&source.id, dataflow, self.now).await?;
+            }
+            settled.marked.insert(dataflow.clone());
+        }
+        Ok(())
+    }
+
+    /// Notes that everything has arrived that was on its way when a graph was read.
+    async fn note_arrived(&self, profile: &ProfileId, read: &Graph) -> Result<(), Error> {
+        let profiles = &self.store.profiles;
+        let mut graph = Some(read.clone());
+        while let Some(stands) = graph.filter(|graph| !graph.arriving.is_disjoint(&read.arriving)) {
+            let mut next = stands.clone();
+            next.version = stands.version.saturating_add(1);
+            next.arriving.retain(|each| !read.arriving.contains(each));
+            if profiles.put_graph(profile, &next, Some(stands.version)).await? {
+                break;
+            }
+            graph = profiles.graph(profile).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! Linking a record's identities: the graphs that it touches are read, linked anew by the rules, and written together.
+
+use aws::{Error, MOST_RELINKED, Queue, Work};
+use domain::dataset::OnUnmatched;
+use domain::fragment::Record;
+use domain::graph::{Neighbourhood, Relinked};
+use domain::identity::{Identity, IdentityKey, ProfileId};
+use jiff::Timestamp;
+use tracing::info;
+
+use super::{Applier, Around, Linked, Outcome, Try};
+use crate::quarantine::code;
+
+impl Applier<'_> {
+    /// Links a record's identities. What it comes to where others are concerned than the record's profile is written, and
+    /// the record looked at anew.
+    pub(super) async fn link(
+        &self,
+        record: &Record,
+        profile: &ProfileId,
+        around: Around,
+    ) -> Result<Linked, Error> {
+        if self.intake.is_keyed_by_partner_id() {
+            return self.list(record, profile).await;
+        }
+        let neighbourhood = self.look_around(record, around).await?;
+        let mut relinking = neighbourhood.hear(&self.linking, record, &self.dataset.name);
+        let home = relinking.part_of(&record.primary.key).and_then(|part| part.profile.as_ref());
+        if home.is_none() && self.dataset.on_unmatched == OnUnmatched::SetAside {
+            return Ok(Linked::Refused(Try::Settled(Outcome::Unmatched)));
+        }
+        for part in &mut relinking.parts {
+            if part.profile.is_none() {
+                part.profile = Some(self.store.unborn(self.keyring, &part.first).await?);
+            }
+        }
+        let relinked = relinking.finish();
+        if relinked.home.as_ref() != Some(profile) || !relinked.is_growth() {
+            return Ok(Linked::Refused(self.rewire(&relinked).await?));
+        }
+        self.grow(record, profile, &neighbourhood, &relinked).await
+    }
+
+    /// Reads the graphs that a record touches.
+    async fn look_around(&self, record: &Record, around: Around) -> Result<Neighbourhood, Error> {
+        let mut neighbourhood = Neighbourhood::default();
+        if let Some((profile, graph)) = around.born {
+            neighbourhood.add(profile, graph);
+        }
+        loop {
+            let unread = neighbourhood.unread(record);
+            if unread.is_empty() {
+                break;
+            }
+            for identity in unread {
+                self.look_up(&identity, &mut neighbourhood).await?;
+            }
+        }
+        if around.thoroughly {
+            for identity in neighbourhood.unlooked() {
+                self.look_up(&identity, &mut neighbourhood).await?;
+            }
+        }
+        Ok(neighbourhood)
+    }
+
+    async fn look_up(&self, identity: &IdentityKey, around: &mut Neighbourhood) -> Result<(), Error> {
+        let Some(named) = self.store.identities.link(identity).await? else {
+            around.note(identity, None);
+            return Ok(());
+        };
+        let mut live = named.clone();
+        if !around.has(&named)
+            && let Some((found, graph)) = self.store.live(&named).await?
+        {
+            live = found.clone();
+            around.add(found, graph);
+        }
+        around.note(identity, Some((named, live)));
+        Ok(())
+    }
+
+    /// Lets the record's profile grow by what nobody else has.
+    async fn grow(
+        &self,
+        record: &Record,
+        profile: &ProfileId,
+        read: &Neighbourhood,
+        relinked: &Relinked,
+    ) -> Result<Linked, Error> {
+        let changed = relinked.graphs.get(profile);
+        if let Some((version, next)) = changed
+            && !self.store.profiles.put_graph(profile, next, *version).await?
+        {
+            return Ok(Linked::Refused(Try::Raced));
+        }
+        let Some(stands) = changed.map(|(_, graph)| graph).or_else(|| read.graph(profile)) else {
+            return Ok(Linked::Refused(Try::Raced));
+        };
+        let is_new = |identity: &&Identity| relinked.moved.iter().any(|moved| moved.identity == identity.key);
+        if let Some(refused) =
+            self.claim(record.identities().filter(is_new).collect(), profile, stands).await?
+        {
+            return Ok(Linked::Refused(refused));
+        }
+        if !stands.arriving.is_empty() {
+            // Whoever had it arrive may have died.
+            self.settle(profile).await?;
+        }
+        Ok(Linked::Held { created: stands.born == record.token })
+    }
+
+    /// Writes graphs that were linked anew, all together, and brings what lies under profiles to where it belongs.
+    async fn rewire(&self, relinked: &Relinked) -> Result<Try, Error> {
+        let writes = relinked.writes();
+        if writes > MOST_RELINKED {
+            let reason = format!(
+                "the row would change the links of {writes} identities and profiles: expected at most {MOST_RELINKED}"
+            );
+            return Ok(Try::Settled(Outcome::SetAside(code::TOO_MANY_IDENTITIES, reason)));
+        }
+        if relinked.is_empty() || !self.store.relink(relinked).await? {
+            return Ok(Try::Raced);
+        }
+        info!(
+            profiles = relinked.graphs.len(),
+            identities = relinked.moved.len(),
+            "Graphs were linked anew."
+        );
+        for profile in relinked.awaiting() {
+            self.settle(profile).await?;
+        }
+        Ok(Try::Raced)
+    }
+
+    /// Brings to a profile what lies under others. Workers of dataflows are woken by dispatch, which sees the graph.
+    async fn settle(&self, profile: &ProfileId) -> Result<(), Error> {
+        let settled = self.store.settle(self.intake.catalogue(), profile, Timestamp::now()).await?;
+        let visitors = settled.visitors.into_iter().map(|ecid| Work::Visitor { ecid });
+        self.store.queues.send(Queue::Chunks, &visitors.collect::<Vec<_>>()).await
+    }
+}
