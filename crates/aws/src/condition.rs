@@ -11,7 +11,15 @@ where
 {
     match result {
         Ok(output) => Ok(Some(output)),
-        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+        // Of an item that a transaction is writing, what was read is out of date too.
+        Err(error)
+            if matches!(
+                error.code(),
+                Some("ConditionalCheckFailedException" | "TransactionConflictException")
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(Error::of(doing, error)),
     }
 }

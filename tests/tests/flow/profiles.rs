@@ -82,15 +82,21 @@ async fn two_partner_records_for_two_emails_of_one_person_both_survive() {
 }
 
 #[tokio::test]
-async fn a_row_whose_identities_belong_to_two_people_is_set_aside_and_links_nobody() {
+async fn an_email_of_another_customer_follows_the_newest_row_and_makes_nobody_two_people() {
     let bank = Bank::open().await;
     let mixed = "C-1,carla.coin@example.com,,Bobby,Bank,false,2019-05-01,1000.5,plus,2026-03-01T00:00:00Z";
     bank.flow.bring("crm/mixed.csv", &customers(&[mixed])).await;
     let (batch, counts) = bank.last_batch("crm_customers").await;
-    assert_eq!((batch.status, counts.failed.get("identity_conflict")), (BatchStatus::Success, Some(&1)));
-    let bobby = bank.profile("CRMID", "C-1").await;
-    assert_ne!(bobby.id, bank.profile("CRMID", "C-2").await.id);
-    assert_eq!(bobby.graph.identities.len(), 2);
+    assert_eq!(
+        (batch.status, counts.ingested, counts.failed.len()),
+        (BatchStatus::Success, 1, 0),
+        "{counts:?}"
+    );
+    let (bobby, carla) = (bank.profile("CRMID", "C-1").await, bank.profile("CRMID", "C-2").await);
+    assert_ne!(bobby.id, carla.id);
+    assert_eq!(bobby.id, bank.profile("Email", "carla.coin@example.com").await.id);
+    assert_eq!((bobby.graph.identities.len(), carla.graph.identities.len()), (3, 1));
+    assert_eq!((bobby.graph.dropped.len(), carla.graph.dropped.len()), (1, 1), "both know what was dropped");
 }
 
 #[tokio::test]

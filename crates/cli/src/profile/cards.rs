@@ -13,6 +13,9 @@ pub(crate) fn text(view: &View) -> String {
     let View { id, merge_policy, .. } = view;
     let mut text = format!("{BOLD}Profile {id}{BOLD:#} {DIM}merge policy {merge_policy}{DIM:#}\n");
     text.push_str(&card("Linked identities", "the identity graph", &identities(view)));
+    if !view.dropped.is_empty() {
+        text.push_str(&card("Dropped links", "`tributary graph show` says which", &view.dropped.join("\n")));
+    }
     text.push_str(&card("Partner IDs", "not part of the identity graph", &partner_ids(view)));
     text.push_str(&card("First-party data", "", &attributes(&view.first_party)));
     for (partner, (title, data)) in &view.partners {

@@ -77,7 +77,7 @@ fn additions(view: &View) -> Value {
     let deliveries = view.deliveries.iter().map(|delivered| {
         json!({ "dataflow": delivered.dataflow, "state": delivered.state, "sent": delivered.cells })
     });
-    json!({
+    let mut additions = json!({
         "mergePolicy": view.merge_policy,
         "linkedIdentities": identities.collect::<Vec<_>>(),
         "partnerIds": partner_ids.collect::<Vec<_>>(),
@@ -86,7 +86,13 @@ fn additions(view: &View) -> Value {
         "audiences": view.memberships.iter().filter(|member| member.status == MembershipStatus::Realized)
             .map(|member| &member.audience).collect::<Vec<_>>(),
         "deliveries": deliveries.collect::<Vec<_>>(),
-    })
+    });
+    if let Value::Object(members) = &mut additions
+        && !view.dropped.is_empty()
+    {
+        members.insert("droppedLinks".to_owned(), json!(view.dropped));
+    }
+    additions
 }
 
 fn attributes(attributes: &[Attribute]) -> Vec<Value> {

@@ -23,6 +23,8 @@ pub(crate) struct View {
     pub(crate) merge_policy: MergePolicyName,
     /// The identity graph, by the priority of namespaces.
     pub(crate) identities: Vec<Linked>,
+    /// Why links to other identities do not stand: `tributary graph show` says which.
+    pub(crate) dropped: Vec<String>,
     /// Partners' IDs; no part of the graph.
     pub(crate) partner_ids: Vec<PartnerId>,
     /// The merged attributes as one object.
@@ -95,6 +97,7 @@ impl View {
             id: profile.id.clone(),
             merge_policy: policy.name.clone(),
             identities: identities(profile, catalogue),
+            dropped: profile.graph.dropped.iter().map(|dropped| dropped.reason.to_string()).collect(),
             partner_ids: partner_ids(profile, catalogue, now),
             merged: merged.attributes,
             first_party,
