@@ -147,9 +147,11 @@ impl Play<'_> {
             stands.sort();
             let audiences: Vec<String> =
                 profile.memberships.audiences.keys().map(ToString::to_string).collect();
-            let is_referred_to = references.iter().any(|reference| reference.profile == profile.id);
+            // A reference too many does no harm: what it leads to is looked at.
+            let holds = profile.fragments.values().any(|fragment| fragment.holds(&partner_id));
+            let is_found = holds && references.iter().any(|reference| reference.profile == profile.id);
             people.push(json!({ *text: {
-                "names": names, "said": said, "stands": stands, "audiences": audiences, "referred": is_referred_to,
+                "names": names, "said": said, "stands": stands, "audiences": audiences, "found": is_found,
                 "splits": profile.graph.splits.len(), "dropped": profile.graph.dropped.len(),
             }}));
         }
@@ -162,6 +164,7 @@ fn is_write(call: &str) -> bool {
 }
 
 #[tokio::test]
+#[ignore = "takes minutes"]
 async fn whoever_dies_at_any_write_of_a_merge_a_move_or_a_split_leaves_what_the_sweep_and_the_next_row_repair()
  {
     let local = Desk::local().await;
