@@ -183,19 +183,67 @@ fn escape<'a>(rest: &'a str, expression: &mut String) -> &'a str {
         return rest;
     };
     let after = rest.get(name.len_utf8()..).unwrap_or_default();
-    match name {
-        'd' => expression.push_str("[0-9]"),
-        'D' => expression.push_str("[^0-9]"),
-        'w' => expression.push_str("[a-zA-Z0-9_]"),
-        'W' => expression.push_str("[^a-zA-Z0-9_]"),
-        's' => expression.push_str(r"[ \t\n\x0B\f\r]"),
-        'S' => expression.push_str(r"[^ \t\n\x0B\f\r]"),
+    let written = match name {
+        'd' => "[0-9]",
+        'D' => "[^0-9]",
+        'w' => "[a-zA-Z0-9_]",
+        'W' => "[^a-zA-Z0-9_]",
+        's' => r"[ \t\n\x0B\f\r]",
+        'S' => r"[^ \t\n\x0B\f\r]",
+        'h' => r"[ \t\xA0\u1680\u180E\u2000-\u200A\u202F\u205F\u3000]",
+        'H' => r"[^ \t\xA0\u1680\u180E\u2000-\u200A\u202F\u205F\u3000]",
+        'v' => r"[\n\x0B\f\r\x85\u2028\u2029]",
+        'V' => r"[^\n\x0B\f\r\x85\u2028\u2029]",
+        'R' => r"(?:\r\n|[\n\x0B\f\r\x85\u2028\u2029])",
+        'Z' => r"(?:\r\n|[\n\r\x85\u2028\u2029])?\z",
+        'p' | 'P' | 'x' => return of_name(name, after, expression),
         'Q' => {
             let (quoted, after) = after.split_once(r"\E").unwrap_or((after, ""));
             expression.push_str(&regex::escape(quoted));
             return after;
         }
-        other => expression.extend(['\\', other]),
+        other => {
+            // What is no letter and no digit stands for itself, while `\<` is a boundary to the engine.
+            if other.is_ascii_alphanumeric() {
+                expression.extend(['\\', other]);
+            } else {
+                expression.push_str(&regex::escape(other.encode_utf8(&mut [0; 4])));
+            }
+            return after;
+        }
+    };
+    expression.push_str(written);
+    after
+}
+
+/// Rewrites a class by its name, `\p{Alpha}` or `\pL`, or a character by its number, `\x{E9}`. The names that Java has
+/// from POSIX are of ASCII; the engine has them in brackets.
+fn of_name<'a>(kind: char, rest: &'a str, expression: &mut String) -> &'a str {
+    let Some((name, after)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+        expression.extend(['\\', kind]);
+        return rest;
+    };
+    let is_posix = matches!(
+        name,
+        "Lower"
+            | "Upper"
+            | "ASCII"
+            | "Alpha"
+            | "Digit"
+            | "Alnum"
+            | "Punct"
+            | "Graph"
+            | "Print"
+            | "Blank"
+            | "Cntrl"
+            | "XDigit"
+            | "Space"
+    );
+    if is_posix && kind != 'x' {
+        let negation = if kind == 'P' { "^" } else { "" };
+        expression.push_str(&format!("[[:{negation}{}:]]", name.to_ascii_lowercase()));
+    } else {
+        expression.push_str(&format!("\\{kind}{{{name}}}"));
     }
     after
 }
