@@ -68,7 +68,9 @@ pub(crate) fn each(
         if lines.read_until(b'\n', &mut line).context("the input cannot be read")? == 0 {
             break;
         }
-        let line = line.trim_ascii();
+        // Some programs begin a file with a byte order mark.
+        let marked = if number == 1 { line.strip_prefix(b"\xEF\xBB\xBF") } else { None };
+        let line = marked.unwrap_or(&line).trim_ascii();
         if line.is_empty() {
             continue;
         }

@@ -100,6 +100,14 @@ fn a_broken_line_costs_itself_only_and_repeats_no_value() {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_first_line_is_no_part_of_it() {
+    let found =
+        answers(&["graph", "simulate"], "\u{feff}{\"id\": 1, \"events\": []}\r\n{\"id\": 2, \"events\": []}");
+    assert_eq!((&found[0]["id"], &found[1]["id"]), (&json!(1), &json!(2)));
+    assert_eq!(found[0]["graphs"], json!([]));
+}
+
+#[test]
 fn only_an_input_that_cannot_be_read_fails() {
     let output = run(&["policy", "evaluate", "no-such-file.jsonl"], "");
     assert_eq!(output.status.code(), Some(2));

@@ -151,6 +151,7 @@ fn statuses_and_actions() -> Vec<Case> {
         ("a draft", of("DRAFT", json!({})), "C2", ""),
         ("a draft, asked for", of("DRAFT", json!({"includeDraft": true})), "C2", "p"),
         ("a draft, not asked for", of("DRAFT", json!({"includeDraft": false})), "C2", ""),
+        ("a draft, of which nothing is said", of("DRAFT", json!({"includeDraft": null})), "C2", ""),
         ("a disabled policy", of("DISABLED", json!({})), "C2", ""),
         ("a disabled policy, drafts asked for", of("DISABLED", json!({"includeDraft": true})), "C2", ""),
         ("an enabled policy, drafts asked for", of("ENABLED", json!({"includeDraft": true})), "C2", "p"),

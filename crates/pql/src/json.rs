@@ -90,6 +90,10 @@ impl Reader {
 
     fn apply(&mut self, node: &Map<String, Json>) -> Result<NodeKind> {
         let function = text(node, "fnName")?;
+        let quantifier = Quantifier::ALL.into_iter().find(|quantifier| quantifier.name() == function);
+        if let (Some(quantifier), Some(set)) = (quantifier, variables_of(node)) {
+            return self.quantified(&set, quantifier);
+        }
         let parameters = match node.get("params") {
             None | Some(Json::Null) => Vec::new(),
             Some(Json::Array(parameters)) => {
@@ -103,10 +107,15 @@ impl Reader {
     }
 
     fn lambda(&mut self, node: &Map<String, Json>) -> Result<NodeKind> {
-        // The form with a wrapper, and that without.
-        let inner = match node.get("fnCreate") {
-            Some(Json::Object(inner)) => inner,
-            _ => node,
+        // The form with a wrapper, that whose wrapper is the body itself, and that without.
+        let (inner, body) = match node.get("fnCreate") {
+            Some(created @ Json::Object(body))
+                if body.contains_key("nodeType") && !body.contains_key("body") =>
+            {
+                (node, created)
+            }
+            Some(Json::Object(inner)) => (inner, member(inner, "body")?),
+            _ => (node, member(node, "body")?),
         };
         let parameters = inner.get("params").or_else(|| inner.get("parameters"));
         let parameters = parameters.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -116,7 +125,7 @@ impl Reader {
             other => Err(fault(format!("expected the name of a parameter, found {}", type_of(other)))),
         });
         let parameters: Vec<Word> = parameters.collect::<Result<_>>()?;
-        let body = self.node(member(inner, "body")?)?;
+        let body = self.node(body)?;
         // What takes no parameter is about the item without a name for it.
         if parameters.is_empty() { Ok(body.kind) } else { Ok(NodeKind::Lambda { parameters, body }) }
     }
@@ -165,6 +174,15 @@ impl Reader {
             condition: variable.get("where").map(|condition| self.node(condition)).transpose()?,
         })
     }
+}
+
+/// The variables of a quantifier that is written as a function of a `set`, and its condition, if it has one.
+fn variables_of(node: &Map<String, Json>) -> Option<Map<String, Json>> {
+    let parameters = node.get("params").and_then(Json::as_array)?;
+    let mut set =
+        parameters.first().and_then(Json::as_object).filter(|set| set.contains_key("variables"))?.clone();
+    set.extend(parameters.get(1).map(|condition| ("where".to_owned(), condition.clone())));
+    Some(set)
 }
 
 /// A function with its parameters, as the grammar would have it.

@@ -1,5 +1,7 @@
 //! Questions as lines of JSON, and their answers: how expressions are tried without a project.
 
+use std::fmt;
+
 use domain::value::{Object, object_from_json};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -18,14 +20,51 @@ pub enum Task {
     Explain,
 }
 
+/// The answer to a line. It prints as `{"id", "result"}` or `{"id", "error": {"kind", "message", "span"}}`, in that order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The line's own, or null.
+    pub id: Json,
+    /// What came of the expression, or what is wrong with it.
+    pub outcome: Result<Outcome, Json>,
+}
+
+/// What came of an expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Its value.
+    pub result: Json,
+    /// A [`Reason`](crate::Reason), if it was to be explained; it prints as `reason`.
+    pub reason: Option<Json>,
+}
+
+impl From<Json> for Outcome {
+    fn from(result: Json) -> Outcome {
+        Outcome { result, reason: None }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, r#"{{"id":{}"#, self.id)?;
+        match &self.outcome {
+            Ok(Outcome { result, reason: None }) => write!(formatter, r#","result":{result}}}"#),
+            Ok(Outcome { result, reason: Some(reason) }) => {
+                write!(formatter, r#","result":{result},"reason":{reason}}}"#)
+            }
+            Err(error) => write!(formatter, r#","error":{error}}}"#),
+        }
+    }
+}
+
 /// Answers a line of JSON:
 /// `{"id", "expression", "format": "pql/text" | "pql/json", "profile", "now", "as": "bool" | "value"}`, of which only the
 /// expression must be there.
 ///
-/// The answer is `{"id", "result"}`, or `{"id", "error": {"kind", "message", "span"}}`; the span counts characters of the
-/// expression. One that is to be explained has a [`Reason`](crate::Reason) as `reason` besides. `now` is the instant of evaluation of lines that do not give one.
-pub fn answer(line: &[u8], task: Task, now: Timestamp) -> Json {
-    let (id, result) = match serde_json::from_slice(line) {
+/// The span of an error counts characters of the expression. `now` is the instant of evaluation of lines that do not give
+/// one.
+pub fn answer(line: &[u8], task: Task, now: Timestamp) -> Answer {
+    let (id, outcome) = match serde_json::from_slice(line) {
         Ok(Json::Object(question)) => {
             let id = question.get("id").cloned().unwrap_or(Json::Null);
             (id, result(&question, task, now))
@@ -33,25 +72,10 @@ pub fn answer(line: &[u8], task: Task, now: Timestamp) -> Json {
         Ok(_) => (Json::Null, Err(outside("line is no JSON object"))),
         Err(error) => (Json::Null, Err(outside(format!("line is no JSON: {error}")))),
     };
-    match result {
-        Ok(Answer { result, reason: None }) => json!({ "id": id, "result": result }),
-        Ok(Answer { result, reason }) => json!({ "id": id, "result": result, "reason": reason }),
-        Err(error) => json!({ "id": id, "error": error }),
-    }
+    Answer { id, outcome }
 }
 
-struct Answer {
-    result: Json,
-    reason: Option<Json>,
-}
-
-impl From<Json> for Answer {
-    fn from(result: Json) -> Answer {
-        Answer { result, reason: None }
-    }
-}
-
-fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Answer, Json> {
+fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Outcome, Json> {
     let profile = profile(question)?;
     let now = instant(question, now)?;
     let is_value = match word(question, "as")? {
@@ -85,14 +109,14 @@ fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<An
             faults.map_err(|faults| faults.into_iter().next().map_or(Json::Null, whole))?;
             Ok(Json::Bool(true).into())
         }
-        Task::Evaluate if is_value => expression.value(&profile, now).map(Answer::from).map_err(whole),
+        Task::Evaluate if is_value => expression.value(&profile, now).map(Outcome::from).map_err(whole),
         Task::Evaluate => {
             expression.holds(&profile, now).map(|holds| Json::Bool(holds).into()).map_err(whole)
         }
         Task::Explain => {
             let reason = expression.explain(&profile, now, None).map_err(whole)?;
             let reason = reason.placed(&|span| place(span, &text, is_json));
-            Ok(Answer { result: Json::Bool(reason.holds), reason: Some(reason.to_json()) })
+            Ok(Outcome { result: Json::Bool(reason.holds), reason: Some(reason.to_json()) })
         }
     }
 }

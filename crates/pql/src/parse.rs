@@ -336,6 +336,10 @@ impl<'a> Parser<'a> {
             (_, next) if TIME_WORDS.contains(&word) && *next != Token::Mark(".") => {
                 return Err(self.reserved(word).into());
             }
+            ("NOT", Token::Mark("(")) => {
+                let error = Error::parse("no function has the name `NOT`", self.span());
+                return Err(error.help("keywords are in lower case: `not`").into());
+            }
             (_, Token::Mark("(")) => {
                 let function = self.name()?;
                 NodeKind::Call { receiver: None, function, arguments: self.arguments()? }

@@ -53,8 +53,8 @@ fn answered(case: &Case<'_>, task: Task) -> Json {
         "as": if case.is_value { "value" } else { "bool" },
     });
     let answer = answer(question.to_string().as_bytes(), task, Timestamp::UNIX_EPOCH);
-    assert_eq!(answer["id"], json!(case.line), "an answer names its question");
-    answer
+    assert_eq!(answer.id, json!(case.line), "an answer names its question");
+    serde_json::from_str(&answer.to_string()).unwrap()
 }
 
 /// What is wrong with an answer, if anything is.
@@ -107,7 +107,27 @@ fn no_expression_works_or_takes_memory_without_end() {
     ] {
         let question = json!({ "expression": expression, "profile": profile, "as": "value" });
         let answer = answer(question.to_string().as_bytes(), Task::Evaluate, Timestamp::UNIX_EPOCH);
-        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        let error = answer.outcome.unwrap_err();
+        let message = error["message"].as_str().unwrap();
         assert!(message.contains("takes more than"), "{expression}: {message}");
+    }
+}
+
+#[test]
+fn an_answer_begins_with_the_id_of_its_line() {
+    for (line, expected) in [
+        (r#"{"id":"a","expression":"true"}"#, r#"{"id":"a","result":true}"#),
+        (r#"{"expression":"1","as":"value"}"#, r#"{"id":null,"result":1}"#),
+        (
+            r#"{"id":7,"expression":"n ="}"#,
+            r#"{"id":7,"error":{"kind":"parse_error","message":"expected a field, a value, a function or `(`, found the end of the expression","span":[3,3]}}"#,
+        ),
+        (
+            r#"[]"#,
+            r#"{"id":null,"error":{"kind":"parse_error","message":"line is no JSON object","span":[0,0]}}"#,
+        ),
+    ] {
+        let answer = answer(line.as_bytes(), Task::Evaluate, Timestamp::UNIX_EPOCH);
+        assert_eq!(answer.to_string(), expected);
     }
 }

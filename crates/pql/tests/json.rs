@@ -80,10 +80,38 @@ fn a_document_is_the_tree_of_a_text() {
                 "map",
                 &[
                     field("orders"),
-                    json!({"nodeType": "function", "fnCreate": {"params": ["x"], "body": of(x, "id")}}),
+                    json!({"nodeType": "function", "fnCreate": {"params": ["x"], "body": of(x.clone(), "id")}}),
                 ],
             ),
             "orders.map((x) => x.id)",
+        ),
+        (
+            apply(
+                "map",
+                &[
+                    field("orders"),
+                    json!({"nodeType": "function", "params": ["x"], "fnCreate": of(x.clone(), "id")}),
+                ],
+            ),
+            "orders.map((x) => x.id)",
+        ),
+        (
+            apply("map", &[field("orders"), json!({"nodeType": "function", "fnCreate": field("id")})]),
+            "orders.map(id)",
+        ),
+        (
+            apply("exists", &[json!({"nodeType": "set", "variables": of_events(&is_order)})]),
+            r#"exists x from $1.xEvent where x.eventType.equals("order")"#,
+        ),
+        (
+            apply(
+                "forall",
+                &[
+                    json!({"nodeType": "set", "variables": [{"varName": "x", "range": field("xs")}]}),
+                    apply(">", &[x.clone(), literal("Integer", json!(1))]),
+                ],
+            ),
+            "forall x from xs where x > 1",
         ),
     ] {
         let read = parse_json(&document).map_err(|error| error.message);

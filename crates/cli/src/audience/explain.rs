@@ -79,7 +79,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, Some(namespace), Some(value)) => of_store(args, namespace, value, now),
         _ => {
             let input = Input::of(args.subject.as_deref().map(PathBuf::from));
-            json_lines::each(&input, |_, line| serde_json::to_vec(&line::answer(line, Task::Explain, now)))
+            json_lines::each(&input, |_, line| {
+                Ok(line::answer(line, Task::Explain, now).to_string().into_bytes())
+            })
         }
     }
 }

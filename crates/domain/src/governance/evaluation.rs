@@ -113,8 +113,8 @@ struct RequestForm {
     #[serde(alias = "requestFields")]
     request_fields: Option<RequestFields>,
     action: ActionRef,
-    #[serde(default, rename = "includeDraft", alias = "include_draft")]
-    include_draft: bool,
+    #[serde(rename = "includeDraft", alias = "include_draft")]
+    include_draft: Option<bool>,
 }
 
 impl TryFrom<RequestForm> for Request {
@@ -131,7 +131,7 @@ impl TryFrom<RequestForm> for Request {
         if policies.iter().any(|policy| policy.id.is_none() && policy.name.is_none()) {
             return Err("a policy without `id` and `name`, expected one of them");
         }
-        Ok(Request { policies, data, action, include_draft })
+        Ok(Request { policies, data, action, include_draft: include_draft.unwrap_or(false) })
     }
 }
 
