@@ -74,8 +74,12 @@ pub(crate) fn each(
         if line.is_empty() {
             continue;
         }
-        out.write_all(&answer(number, line)?)?;
-        out.write_all(b"\n")?;
+        let written = out.write_all(&answer(number, line)?).and_then(|()| out.write_all(b"\n"));
+        match written {
+            // Whoever reads no further wants no more answers.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written?,
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -108,6 +108,21 @@ fn a_byte_order_mark_before_the_first_line_is_no_part_of_it() {
 }
 
 #[test]
+fn whoever_reads_no_further_is_no_fault() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .args(["pql", "eval"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(b"{\"expression\": \"true\"}\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
 fn only_an_input_that_cannot_be_read_fails() {
     let output = run(&["policy", "evaluate", "no-such-file.jsonl"], "");
     assert_eq!(output.status.code(), Some(2));
