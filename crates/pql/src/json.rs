@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::ast::{Generator, Literal, Node, NodeKind, Operator, Quantifier, Word};
+use crate::ast::{Aggregate, Generator, Literal, Node, NodeKind, Operator, Quantifier, Word};
 use crate::error::Error;
 use crate::functions::Function;
 use crate::parse::MAX_NESTING;
@@ -17,11 +17,13 @@ const PROFILE: &str = "profile";
 
 /// The tree that a document stands for. Its nodes have no place in a text.
 pub(crate) fn tree(json: &Json) -> Result<Box<Node>> {
-    Reader { depth: 0 }.node(json)
+    Reader { depth: 0, variables: Vec::new() }.node(json)
 }
 
 struct Reader {
     depth: usize,
+    /// Those that can be referred to, the innermost last.
+    variables: Vec<String>,
 }
 
 impl Reader {
@@ -48,7 +50,7 @@ impl Reader {
             "literal" => literal(node),
             "fieldLookup" => self.lookup(node),
             "parameterReference" => parameter(node),
-            "varRef" => Ok(NodeKind::Name(name(text(node, "varName")?)?)),
+            "varRef" => self.variable(node),
             "fnApply" => self.apply(node),
             "function" | "fnCreate" | "lambda" => self.lambda(node),
             "select" | "set" => self.quantified(node, Quantifier::Select),
@@ -88,11 +90,20 @@ impl Reader {
         })
     }
 
+    /// A variable; `this` is the item that a condition is about.
+    fn variable(&self, node: &Map<String, Json>) -> Result<NodeKind> {
+        let own = name(text(node, "varName")?)?;
+        if own == "this" || self.variables.contains(&own) {
+            return Ok(NodeKind::Name(own));
+        }
+        Err(Error::wrong_type(format!("no variable has the name `{own}`"), 0..0).into())
+    }
+
     fn apply(&mut self, node: &Map<String, Json>) -> Result<NodeKind> {
         let function = text(node, "fnName")?;
-        let quantifier = Quantifier::ALL.into_iter().find(|quantifier| quantifier.name() == function);
-        if let (Some(quantifier), Some(set)) = (quantifier, variables_of(node)) {
-            return self.quantified(&set, quantifier);
+        let parameters = node.get("params").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+        if let Some(kind) = self.over_set(function, parameters)? {
+            return Ok(kind);
         }
         let parameters = match node.get("params") {
             None | Some(Json::Null) => Vec::new(),
@@ -104,6 +115,30 @@ impl Reader {
             }
         };
         applied(function, parameters)
+    }
+
+    /// A quantifier or an aggregate that is written as a function of a `set` of variables and of what is asked of them.
+    fn over_set(&mut self, function: &str, parameters: &[Json]) -> Result<Option<NodeKind>> {
+        let is_set = |json: &&Json| json.get("nodeType").and_then(Json::as_str) == Some("set");
+        let set = parameters.iter().find(is_set).and_then(Json::as_object);
+        let asked = parameters.iter().find(|json| !is_set(json));
+        let quantifier = Quantifier::ALL.into_iter().find(|each| each.name() == function);
+        let aggregate = Aggregate::ALL.into_iter().find(|each| each.name() == function);
+        let outer = self.variables.len();
+        let kind = match (set, quantifier, aggregate, asked) {
+            (Some(set), Some(quantifier), _, asked) => {
+                let mut generators = self.generators(set)?;
+                self.narrow(&mut generators, asked)?;
+                Some(NodeKind::Quantified { quantifier, generators })
+            }
+            (Some(set), None, Some(aggregate), Some(item)) => {
+                let generators = self.generators(set)?;
+                Some(NodeKind::Aggregate { aggregate, item: self.node(item)?, generators })
+            }
+            _ => None,
+        };
+        self.variables.truncate(outer);
+        Ok(kind)
     }
 
     fn lambda(&mut self, node: &Map<String, Json>) -> Result<NodeKind> {
@@ -125,12 +160,24 @@ impl Reader {
             other => Err(fault(format!("expected the name of a parameter, found {}", type_of(other)))),
         });
         let parameters: Vec<Word> = parameters.collect::<Result<_>>()?;
+        let outer = self.variables.len();
+        self.variables.extend(parameters.iter().map(|parameter| parameter.text.clone()));
         let body = self.node(body)?;
+        self.variables.truncate(outer);
         // What takes no parameter is about the item without a name for it.
         if parameters.is_empty() { Ok(body.kind) } else { Ok(NodeKind::Lambda { parameters, body }) }
     }
 
     fn quantified(&mut self, node: &Map<String, Json>, quantifier: Quantifier) -> Result<NodeKind> {
+        let outer = self.variables.len();
+        let mut generators = self.generators(node)?;
+        self.narrow(&mut generators, node.get("where").or_else(|| node.get("condition")))?;
+        self.variables.truncate(outer);
+        Ok(NodeKind::Quantified { quantifier, generators })
+    }
+
+    /// The variables of a node, which can be referred to from here on.
+    fn generators(&mut self, node: &Map<String, Json>) -> Result<Vec<Generator>> {
         let variables = match member(node, "variables")? {
             Json::Array(variables) => variables.iter().collect(),
             // A container of its own.
@@ -142,22 +189,22 @@ impl Reader {
                 return Err(fault(format!("expected `variables` as an array, found {}", type_of(other))));
             }
         };
-        let generators = variables.into_iter().map(|variable| self.generator(variable));
-        let mut generators: Vec<Generator> = generators.collect::<Result<_>>()?;
-        let condition = node.get("where").or_else(|| node.get("condition"));
-        match (generators.last_mut(), condition) {
-            (None, _) => return Err(fault("expected at least one variable")),
-            // The condition of all variables is that of the last one, which sees the others.
-            (Some(last), Some(condition)) => {
-                let condition = self.node(condition)?;
-                last.condition = Some(match last.condition.take() {
-                    Some(own) => Box::new(Node::new(NodeKind::And(vec![*own, *condition]), 0..0)),
-                    None => condition,
-                });
-            }
-            _ => {}
+        if variables.is_empty() {
+            return Err(fault("expected at least one variable"));
         }
-        Ok(NodeKind::Quantified { quantifier, generators })
+        variables.into_iter().map(|variable| self.generator(variable)).collect()
+    }
+
+    /// Adds a condition on all variables to that on the last one, which sees the others.
+    fn narrow(&mut self, generators: &mut [Generator], condition: Option<&Json>) -> Result<()> {
+        if let (Some(last), Some(condition)) = (generators.last_mut(), condition) {
+            let condition = self.node(condition)?;
+            last.condition = Some(match last.condition.take() {
+                Some(own) => Box::new(Node::new(NodeKind::And(vec![*own, *condition]), 0..0)),
+                None => condition,
+            });
+        }
+        Ok(())
     }
 
     fn generator(&mut self, variable: &Json) -> Result<Generator> {
@@ -168,21 +215,12 @@ impl Reader {
             Some(range) => range,
             None => member(variable, "range")?,
         };
-        Ok(Generator {
-            variable: word(name(text(variable, "varName")?)?),
-            range: self.node(range)?,
-            condition: variable.get("where").map(|condition| self.node(condition)).transpose()?,
-        })
+        let own = name(text(variable, "varName")?)?;
+        let range = self.node(range)?;
+        self.variables.push(own.clone());
+        let condition = variable.get("where").map(|condition| self.node(condition)).transpose()?;
+        Ok(Generator { variable: word(own), range, condition })
     }
-}
-
-/// The variables of a quantifier that is written as a function of a `set`, and its condition, if it has one.
-fn variables_of(node: &Map<String, Json>) -> Option<Map<String, Json>> {
-    let parameters = node.get("params").and_then(Json::as_array)?;
-    let mut set =
-        parameters.first().and_then(Json::as_object).filter(|set| set.contains_key("variables"))?.clone();
-    set.extend(parameters.get(1).map(|condition| ("where".to_owned(), condition.clone())));
-    Some(set)
 }
 
 /// A function with its parameters, as the grammar would have it.

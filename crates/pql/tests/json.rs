@@ -113,10 +113,34 @@ fn a_document_is_the_tree_of_a_text() {
             ),
             "forall x from xs where x > 1",
         ),
+        (
+            apply(
+                "sum",
+                &[
+                    json!({"nodeType": "set", "variables": [{"varName": "x", "range": field("orders")}]}),
+                    of(x.clone(), "total"),
+                ],
+            ),
+            "sum x.total over x from orders",
+        ),
     ] {
         let read = parse_json(&document).map_err(|error| error.message);
         assert_eq!(read, Ok(parse(text).unwrap()), "{text}");
     }
+}
+
+#[test]
+fn a_variable_is_known_where_it_is_declared_and_inside() {
+    let x = json!({"nodeType": "varRef", "varName": "x"});
+    let declared = json!({"nodeType": "varDecl", "varName": "x", "range": field("xs")});
+    let some = json!({"nodeType": "exists", "variables": [declared]});
+    for document in [x.clone(), apply("and", &[some, x.clone()])] {
+        let error = parse_json(&document).unwrap_err();
+        let message = "no variable has the name `x`";
+        assert_eq!((error.kind, error.to_string().as_str()), (ErrorKind::Type, message));
+    }
+    let items = json!({"nodeType": "varRef", "varName": "this"});
+    assert!(parse_json(&apply("filter", &[field("xs"), items])).is_ok());
 }
 
 #[test]
