@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::FINDINGS;
 use crate::apply::{Outcome, Report, keep_refusals, move_pointer, short};
 use crate::connection::{in_force, with_store};
+use crate::plan::Plan;
 use crate::table::{Cell, Table};
 use crate::terminal::{self, Format, GREEN};
 use crate::words::time;
@@ -22,7 +23,8 @@ use crate::words::time;
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary catalogue
-  tributary catalogue list --format json")]
+  tributary catalogue list --format json
+  tributary catalogue show 3 > catalogue.json")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
@@ -35,6 +37,11 @@ pub(crate) struct Args {
 enum What {
     /// List them; the same as without a command
     List,
+    /// Print the whole catalogue of a sequence as JSON; `tributary plan --against` reads it
+    Show {
+        /// The sequence
+        sequence: u64,
+    },
 }
 
 /// Bring the content of an earlier sequence into force again
@@ -43,25 +50,35 @@ enum What {
 /// with all that they have sent; that is refused, unless it is said to be meant.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
+  tributary rollback 3 --plan
   tributary rollback 3
 
-Exit codes: 0 in force; 1 refused, as dataflows would be left behind; 2 could not be done.")]
+Exit codes: 0 in force (or shown); 1 refused, as dataflows would be left behind (or, with --plan, something that is allowed now would be blocked); 2 could not be done.")]
 pub(crate) struct RollbackArgs {
     /// The sequence whose content comes into force; see `tributary catalogue`
     sequence: u64,
     /// Forget dataflows that the earlier content does not have; what they have sent stays where it is
     #[arg(long)]
     leave_behind: bool,
+    /// Show what would change, what would be blocked and what freed, and change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Who brings it into force, for the audit; whoever is logged in, if nobody is named
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
 pub(crate) fn list(args: &Args) -> Result<ExitCode> {
-    // The list is the only thing to look at yet.
-    let (None | Some(What::List)) = args.what;
     with_store(async |store| {
         let applied = store.ledger.applied().await?;
+        if let Some(What::Show { sequence }) = args.what {
+            let catalogue = store.read_catalogue(&of_sequence(&applied, sequence)?.pointer.catalogue).await?;
+            terminal::print_json(&catalogue)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         match args.format {
             Format::Json => terminal::print_json(&applied)?,
             Format::Text => print!("{}", text(&applied)),
@@ -75,14 +92,15 @@ pub(crate) fn rollback(args: &RollbackArgs) -> Result<ExitCode> {
         let now = Timestamp::now();
         let before = in_force(store).await?;
         let applied = store.ledger.applied().await?;
-        let earlier = applied.iter().find(|applied| applied.pointer.sequence == args.sequence);
-        let hash = &earlier
-            .with_context(|| {
-                format!("there is no sequence {}: look at `tributary catalogue`", args.sequence)
-            })?
-            .pointer
-            .catalogue;
+        let hash = &of_sequence(&applied, args.sequence)?.pointer.catalogue;
         let catalogue = store.read_catalogue(hash).await?;
+        if args.plan {
+            let against = format!("sequence {}, which is in force", before.sequence);
+            let plan = Plan::of(&against, Some(&before.catalogue), &catalogue, &[], day(now));
+            plan.print(args.format)?;
+            let is_found = plan.blocks_what_is_allowed();
+            return Ok(if is_found { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS });
+        }
         let forgotten = forgotten(&before.catalogue, &catalogue);
         if !forgotten.is_empty() && !args.leave_behind {
             terminal::print_error(&refuse(&forgotten, args.sequence));
@@ -91,7 +109,7 @@ pub(crate) fn rollback(args: &RollbackArgs) -> Result<ExitCode> {
         let outcome = if *hash == before.hash {
             Outcome::Unchanged { sequence: before.sequence }
         } else {
-            move_pointer(store, Some(&before), hash, now).await?
+            move_pointer(store, Some(&before), hash, &catalogue, args.by.as_deref(), now).await?
         };
         keep_refusals(store, &catalogue, outcome, now).await?;
         let report = Report {
@@ -106,6 +124,12 @@ pub(crate) fn rollback(args: &RollbackArgs) -> Result<ExitCode> {
         report.print(args.format)?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The apply of a sequence.
+pub(crate) fn of_sequence(applied: &[Applied], sequence: u64) -> Result<&Applied> {
+    let found = applied.iter().find(|applied| applied.pointer.sequence == sequence);
+    found.with_context(|| format!("there is no sequence {sequence}: look at `tributary catalogue`"))
 }
 
 /// Dataflows that a catalogue has and an earlier one does not, or to another destination: nobody would withdraw what
@@ -149,13 +173,22 @@ fn text(applied: &[Applied]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::example::{self, plain};
 
     fn applied(sequence: u64, content: &str) -> Applied {
         let catalogue = domain::catalogue::CatalogueHash::of(content.as_bytes());
         let pointer = domain::catalogue::Pointer { sequence, catalogue };
-        Applied { pointer, at: "2026-01-31T12:00:00Z".parse().unwrap(), by: "dora".to_owned() }
+        let (allowed, blocked) = (BTreeSet::new(), BTreeSet::new());
+        Applied {
+            pointer,
+            at: "2026-01-31T12:00:00Z".parse().unwrap(),
+            by: "dora".to_owned(),
+            allowed,
+            blocked,
+        }
     }
 
     #[test]

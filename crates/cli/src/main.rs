@@ -6,6 +6,7 @@
 mod apply;
 mod audience;
 mod audiences;
+mod audit;
 mod batches;
 mod catalogue;
 mod connection;
@@ -21,6 +22,7 @@ mod generate;
 mod graph;
 mod json_lines;
 mod offers;
+mod plan;
 mod policy;
 mod profile;
 mod refusal;
@@ -55,9 +57,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::Args),
+    Plan(plan::Args),
     Apply(apply::Args),
     Rollback(catalogue::RollbackArgs),
     Catalogue(catalogue::Args),
+    Audit(audit::Args),
     Batches(batches::ListArgs),
     #[command(subcommand)]
     Batch(batches::BatchCommand),
@@ -92,9 +96,11 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Validate(args) => validate::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::Rollback(args) => catalogue::rollback(&args),
         Command::Catalogue(args) => catalogue::list(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Batches(args) => batches::list(&args),
         Command::Batch(command) => batches::one(&command),
         Command::Profile(command) => profile::run(&command),

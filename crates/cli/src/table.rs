@@ -15,7 +15,7 @@ pub(crate) struct Table {
 
 #[derive(Debug)]
 struct Column {
-    title: &'static str,
+    title: String,
     numbers: bool,
 }
 
@@ -47,16 +47,28 @@ impl Table {
     /// A table of columns. A title that begins with `#` is one of numbers, which stand to the right.
     pub(crate) fn of<const N: usize>(titles: [&'static str; N]) -> Table {
         let column = |title: &'static str| match title.strip_prefix('#') {
-            Some(title) => Column { title, numbers: true },
-            None => Column { title, numbers: false },
+            Some(title) => Column { title: title.to_owned(), numbers: true },
+            None => Column { title: title.to_owned(), numbers: false },
         };
         Table { columns: titles.map(column).into(), rows: Vec::new() }
     }
 
+    /// A table of columns that are named by what they are about.
+    pub(crate) fn with_titles(titles: impl IntoIterator<Item = String>) -> Table {
+        let columns = titles.into_iter().map(|title| Column { title, numbers: false }).collect();
+        Table { columns, rows: Vec::new() }
+    }
+
     /// Adds a row.
     pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
-        debug_assert_eq!(N, self.columns.len(), "a row has a cell for each column");
-        self.rows.push(cells.into());
+        self.row_of(cells);
+    }
+
+    /// Adds a row of as many cells as there are columns.
+    pub(crate) fn row_of(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        let cells: Vec<Cell> = cells.into_iter().collect();
+        debug_assert_eq!(cells.len(), self.columns.len(), "a row has a cell for each column");
+        self.rows.push(cells);
     }
 
     /// The rows without the header, where they need none.
@@ -65,7 +77,8 @@ impl Table {
     }
 
     fn lines(&self) -> Vec<String> {
-        let titles: Vec<Cell> = self.columns.iter().map(|column| Cell::styled(column.title, BOLD)).collect();
+        let titles: Vec<Cell> =
+            self.columns.iter().map(|column| Cell::styled(column.title.as_str(), BOLD)).collect();
         let all = || std::iter::once(&titles).chain(&self.rows);
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|index| all().filter_map(|row| row.get(index)).map(Cell::width).max().unwrap_or_default())

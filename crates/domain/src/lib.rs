@@ -11,6 +11,7 @@ pub mod change;
 pub mod dataflow;
 pub mod dataset;
 pub mod delivery;
+pub mod delivery_log;
 pub mod edge;
 pub mod fragment;
 pub mod governance;

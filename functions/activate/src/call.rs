@@ -9,6 +9,7 @@ use destination::{
 use domain::delivery::{
     Cells, Delivery, Intent, Operation, Outcome, OutcomeResult, Sent, SourceHash, back_off,
 };
+use domain::delivery_log::LogEntry;
 use domain::identity::ProfileId;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +17,6 @@ use tracing::{info, warn};
 use ulid::Ulid;
 
 use crate::handler::{Activate, Failure};
-use crate::log::LogEntry;
 use crate::parts::{Part, deliver_in_parts};
 use crate::worker::{AT_ONCE, Flow};
 

@@ -8,7 +8,6 @@
 pub mod call;
 pub mod exports;
 pub mod handler;
-pub mod log;
 pub mod look;
 pub mod parts;
 pub mod worker;

@@ -1,5 +1,7 @@
 //! A deployment of a test's own on LocalStack: tables, buckets, queues and secrets, as the template has them.
 
+use std::collections::BTreeSet;
+
 use aws::{Applied, Deployment, Moved, Store};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::types::{
@@ -110,7 +112,13 @@ impl Local {
         self.store.write_catalogue(&compiled.hash, compiled.bytes).await.expect("the catalogue is written");
         let sequence = read.as_ref().map_or(0, |read| read.sequence) + 1;
         let pointer = Pointer { sequence, catalogue: compiled.hash };
-        let applied = Applied { pointer, at: Timestamp::now(), by: "a test".to_owned() };
+        let applied = Applied {
+            pointer,
+            at: Timestamp::now(),
+            by: "a test".to_owned(),
+            allowed: BTreeSet::new(),
+            blocked: BTreeSet::new(),
+        };
         let moved =
             self.store.ledger.move_pointer(read.as_ref(), &applied).await.expect("the pointer is moved");
         assert_eq!(moved, Moved::Moved);

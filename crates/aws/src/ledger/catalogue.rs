@@ -1,8 +1,11 @@
 //! Which catalogue is in force, and which were.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use domain::catalogue::Pointer;
+use domain::name::DataflowName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +21,14 @@ pub struct Applied {
     pub pointer: Pointer,
     /// When.
     pub at: Timestamp,
-    /// By whom, as the machine that applied it says.
+    /// By whom, as whoever applied it says, or the machine.
     pub by: String,
+    /// The dataflows that might send then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub allowed: BTreeSet<DataflowName>,
+    /// The dataflows that policies or contracts refused then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub blocked: BTreeSet<DataflowName>,
 }
 
 /// What became of moving the pointer.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::edge::visitor::Notified;
 use domain::name::{DataflowName, OfferName};
-use domain::refusal::Refusal;
+use domain::refusal::{Activation, Refusal};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,14 @@ impl Ledger {
     /// Where the ledger cannot be read.
     pub async fn refusals(&self, dataflow: &DataflowName) -> Result<Vec<RefusalRecord>, Error> {
         self.list(&keys::dataflow(dataflow), "refusal#").await
+    }
+
+    /// The refusals of whatever may be refused, oldest first.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn refusals_of(&self, activation: &Activation) -> Result<Vec<RefusalRecord>, Error> {
+        self.list(&keys::activation(activation), "refusal#").await
     }
 
     /// The refusals of an offer, oldest first.

@@ -239,7 +239,8 @@ pub(crate) fn short(hash: &CatalogueHash) -> &str {
     hash.as_str().get(..12).unwrap_or_default()
 }
 
-fn change_lines(change: &Change) -> String {
+/// What has changed of one kind, in lines.
+pub(crate) fn change_lines(change: &Change) -> String {
     let parts = [(GREEN, '+', &change.added), (BOLD, '~', &change.changed), (RED, '-', &change.removed)];
     parts
         .into_iter()

@@ -1,12 +1,14 @@
 //! The delivery log: what was sent where, when, of whom, and under which catalogue. It holds no value that was sent.
 
-use domain::catalogue::CatalogueHash;
-use domain::delivery::Operation;
-use domain::identity::ProfileId;
-use domain::name::{AudienceName, DataflowName, DestinationName};
-use domain::profile::day;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+use crate::catalogue::CatalogueHash;
+use crate::delivery::Operation;
+use crate::identity::ProfileId;
+use crate::name::{AudienceName, DataflowName, DestinationName};
+use crate::profile::day;
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,14 @@ pub struct LogEntry {
 impl LogEntry {
     /// Where it is kept: by day and dataflow.
     pub fn key(&self) -> String {
-        format!("deliveries/{}/{}/{}.json", day(self.at), self.dataflow, self.attempt)
+        format!("{}{}.json", prefix(day(self.at), Some(&self.dataflow)), self.attempt)
+    }
+}
+
+/// What the keys begin with of a day's calls, or of those of one dataflow.
+pub fn prefix(day: Date, dataflow: Option<&DataflowName>) -> String {
+    match dataflow {
+        Some(dataflow) => format!("deliveries/{day}/{dataflow}/"),
+        None => format!("deliveries/{day}/"),
     }
 }

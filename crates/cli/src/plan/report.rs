@@ -1,0 +1,185 @@
+//! A plan, for people and for programs.
+
+use anstream::print;
+use anyhow::Result;
+use domain::catalogue::Catalogue;
+use domain::refusal::Refusal;
+use jiff::civil::Date;
+use project::Problem;
+use serde::Serialize;
+
+use super::flips::{Asked, Direction, Flip, asked, flips};
+use super::matrix::{Pair, matrix, table};
+use crate::apply::{Change, change_lines, changes, refusals};
+use crate::refusal::{self, Blocked, CuresOf, named};
+use crate::terminal::{self, BOLD, DIM, Format, GREEN, YELLOW, count};
+use crate::words::{consent, listed};
+
+/// What would change if one catalogue came into force in the place of another.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    against: &'a str,
+    changes: Vec<Change>,
+    after: &'a Catalogue,
+    flips: Vec<Flip>,
+    asked: Vec<Asked>,
+    warnings: &'a [Problem],
+    today: Date,
+}
+
+/// The same for programs.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    against: &'a str,
+    changes: &'a [Change],
+    matrix: Vec<Pair<'a>>,
+    flips: &'a [Flip],
+    /// Dataflows that would ask for other consents.
+    consents: &'a [Asked],
+    /// Everything that would be blocked, what is blocked now included.
+    blocked: Vec<&'a Refusal>,
+    cures: Vec<CuresOf<'a>>,
+    warnings: &'a [Problem],
+}
+
+impl<'a> Plan<'a> {
+    /// Holds a catalogue against another, as of a day.
+    pub(crate) fn of(
+        against: &'a str,
+        before: Option<&Catalogue>,
+        after: &'a Catalogue,
+        warnings: &'a [Problem],
+        today: Date,
+    ) -> Plan<'a> {
+        Plan {
+            against,
+            changes: changes(before, after),
+            after,
+            flips: flips(before, after, today),
+            asked: asked(before, after),
+            warnings,
+            today,
+        }
+    }
+
+    /// Whether something is allowed now and would be blocked.
+    pub(crate) fn blocks_what_is_allowed(&self) -> bool {
+        self.flips.iter().any(|flip| flip.flip == Direction::Blocked)
+    }
+
+    /// Whether anything would be blocked.
+    pub(super) fn blocks_anything(&self) -> bool {
+        refusals(self.after).next().is_some()
+    }
+
+    /// Prints the plan; warnings for people beside it.
+    pub(crate) fn print(&self, format: Format) -> Result<()> {
+        match format {
+            Format::Json => terminal::print_json(&self.document(&self.blocked()))?,
+            Format::Text => {
+                for warning in self.warnings {
+                    terminal::print_problem("warning", YELLOW, warning);
+                }
+                print!("{}", self.text());
+            }
+        }
+        Ok(())
+    }
+
+    fn blocked(&self) -> Vec<Blocked<'_>> {
+        refusal::blocked(self.after, refusals(self.after), self.today)
+    }
+
+    fn document<'b>(&'b self, blocked: &'b [Blocked<'b>]) -> Document<'b> {
+        Document {
+            against: self.against,
+            changes: &self.changes,
+            matrix: matrix(self.after, self.today),
+            flips: &self.flips,
+            consents: &self.asked,
+            blocked: refusals(self.after).collect(),
+            cures: blocked.iter().map(Blocked::document).collect(),
+            warnings: self.warnings,
+        }
+    }
+
+    /// The plan for people.
+    fn text(&self) -> String {
+        let mut text: String = self.changes.iter().map(change_lines).collect();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let pairs = matrix(self.after, self.today);
+        if !pairs.is_empty() {
+            let note = "in parentheses: no dataflow, judged by who is in the audience alone";
+            text.push_str(&format!("{}{DIM}{note}{DIM:#}\n\n", table(&pairs)));
+        }
+        for flip in &self.flips {
+            text.push_str(&flip_text(flip));
+        }
+        for blocked in refusal::blocked(self.after, self.newly_refused(), self.today) {
+            let cures = blocked.cures_text();
+            if !cures.is_empty() {
+                text.push_str(&format!("{cures}\n"));
+            }
+        }
+        self.asked.iter().for_each(|asked| text.push_str(&asked_text(asked)));
+        text.push_str(&self.verdict());
+        text
+    }
+
+    fn newly_refused(&self) -> impl Iterator<Item = &Refusal> {
+        let newly = self.flips.iter().filter(|flip| flip.flip != Direction::Freed);
+        newly.flat_map(|flip| &flip.refusals)
+    }
+
+    fn verdict(&self) -> String {
+        let number = |direction| self.flips.iter().filter(|flip| flip.flip == direction).count();
+        let (blocked, freed) = (number(Direction::Blocked), number(Direction::Freed));
+        let new = number(Direction::NewAndBlocked);
+        let style = if blocked > 0 { YELLOW } else { GREEN };
+        let what = if self.changes.is_empty() {
+            "nothing would change".to_owned()
+        } else {
+            format!(
+                "{} would be blocked, {freed} freed, {new} new and blocked; {} of parts differ",
+                count(blocked, "use"),
+                count(self.changes.len(), "kind")
+            )
+        };
+        format!("{style}plan{style:#}: {what}; held against {}; nothing was applied\n", self.against)
+    }
+}
+
+fn flip_text(flip: &Flip) -> String {
+    let what = match &flip.audience {
+        Some(audience) => format!("{} with audience `{audience}`", named(&flip.activation)),
+        None => named(&flip.activation),
+    };
+    let trees = || flip.refusals.iter().map(|refusal| format!("{}\n", refusal::tree(refusal)));
+    match flip.flip {
+        Direction::Blocked => {
+            format!(
+                "{YELLOW}allowed -> blocked{YELLOW:#}: {BOLD}{what}{BOLD:#}\n{}",
+                trees().collect::<String>()
+            )
+        }
+        Direction::NewAndBlocked => {
+            format!("{YELLOW}new -> blocked{YELLOW:#}: {BOLD}{what}{BOLD:#}\n{}", trees().collect::<String>())
+        }
+        Direction::Freed => {
+            let causes = flip.refusals.iter().map(|refusal| format!("no longer: {}\n", refusal.cause));
+            let causes: String = causes.collect();
+            format!("{GREEN}blocked -> allowed{GREEN:#}: {BOLD}{what}{BOLD:#}\n{causes}\n")
+        }
+    }
+}
+
+fn asked_text(asked: &Asked) -> String {
+    let Asked { dataflow, before, after } = asked;
+    format!(
+        "{YELLOW}consent{YELLOW:#}: {BOLD}dataflow `{dataflow}`{BOLD:#} asks for {}, before {}: members who have not given it are withdrawn\n\n",
+        listed(after.iter().map(consent)),
+        listed(before.iter().map(consent)),
+    )
+}
