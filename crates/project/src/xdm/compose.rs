@@ -170,13 +170,9 @@ impl<'l> Composer<'l> {
             }
         }
         self.add_members(place, members, &mut shape, &mut conflicts);
-        for Conflict { place, first, second } in conflicts {
-            let message = format!("the type is {} here, and {} elsewhere", second.as_str(), first.as_str());
-            self.fault(
-                &place,
-                message,
-                Some("let all that speaks of the field agree on its type".to_owned()),
-            );
+        for Conflict { place, message } in conflicts {
+            let help = "let all that speaks of the field agree".to_owned();
+            self.fault(&place, message, Some(help));
         }
         shape
     }

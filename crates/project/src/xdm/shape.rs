@@ -49,11 +49,10 @@ pub(super) struct Shape {
     pub(super) values: Option<Box<Shape>>,
 }
 
-/// Two types for one value.
+/// Two things that are said of one value, and cannot both hold.
 pub(super) struct Conflict {
     pub(super) place: Place,
-    pub(super) first: JsonType,
-    pub(super) second: JsonType,
+    pub(super) message: String,
 }
 
 impl JsonType {
@@ -101,7 +100,9 @@ impl Shape {
             (Some(first), Some(second)) => match first.and(second) {
                 Some(kind) => self.kind = Some(kind),
                 None => {
-                    conflicts.push(Conflict { place: other.place, first, second });
+                    let message =
+                        format!("the type is {} here, and {} elsewhere", second.as_str(), first.as_str());
+                    conflicts.push(Conflict { place: other.place, message });
                     return;
                 }
             },
@@ -119,6 +120,10 @@ impl Shape {
             self.allowed = other.allowed;
         } else if !other.allowed.is_empty() {
             self.allowed.retain(|value| other.allowed.contains(value));
+            if self.allowed.is_empty() {
+                let message = "no value that is listed here is listed elsewhere too".to_owned();
+                conflicts.push(Conflict { place: other.place, message });
+            }
         }
         self.required.extend(other.required);
         for (name, member) in other.members {

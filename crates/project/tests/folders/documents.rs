@@ -212,6 +212,13 @@ fn what_is_wrong_with_a_document_is_said_with_its_place_and_what_to_do() {
             "\"_acme\": {\"type\": \"string\"}, \"@id\": {\"format\"",
         ),
         (
+            "lists without a common value",
+            loyalty,
+            "\"@id\": {",
+            "\"_acme\": {\"properties\": {\"tier\": {\"enum\": [\"silver\"]}}}, \"@id\": {",
+        ),
+        ("limits that nothing fits", member, "\"byte\"}", "\"byte\", \"minimum\": 200}"),
+        (
             "a part of itself",
             address,
             "\"xdm:street\": {",
@@ -329,6 +336,8 @@ fn a_schema_takes_the_fields_of_groups_by_their_names() {
         told(&own.replace("tributary/auto", "tributary/autos")),
         "schemas/enriched.yaml:2:40: there is no field group `tributary/autos`; did you mean `tributary/auto`?"
     );
+    let again = told(&own.replace("auto]", "auto, tributary/auto]"));
+    assert_eq!(again, "schemas/enriched.yaml:2:56: field group `tributary/auto` is named a second time");
     let twice = told(&format!("{own}  partner.auto.inMarket: {{type: boolean}}\n"));
     assert!(
         twice.starts_with(

@@ -23,7 +23,7 @@ fn a_schema_that_takes_something_back_is_refused_with_the_field_its_place_and_wh
         replace(folder, file, "hiking: {type: string", "hiking: {type: boolean");
         replace(folder, file, "[owner, renter, unknown]", "[owner, renter]");
         replace(folder, file, "    title: Home ownership", "    title: Home ownership\n    required: true");
-        replace(folder, file, "    maximum: 1", "    maximum: 0.5");
+        replace(folder, file, "    maximum: 1", "    maximum: 0.95");
     });
     insta::assert_snapshot!(refused.unwrap_err());
 }

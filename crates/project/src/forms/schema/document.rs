@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use domain::name::SchemaName;
 use domain::schema::Class;
+use domain::value::FieldPath;
 
 use crate::folder::Files;
 use crate::forms::{Kind, Part};
 use crate::problem::{Notes, Position, Problem};
-use crate::read::At;
+use crate::read::{At, Entries};
 use crate::xdm::{self, Documents, Draft};
 
 use super::SchemaForm;
@@ -77,12 +78,15 @@ impl SchemaForm {
                 Notes::of(&super::descriptors_of(file), &mut warnings).note(namespace.at, message, None);
             }
         }
-        let fields = fields
+        let fields: Entries<FieldPath, FieldForm> = fields
             .into_iter()
             .map(|field| {
                 (At { value: field.path.value.clone(), at: field.path.at }, FieldForm::drafted(field))
             })
             .collect();
+        for (_, field) in &fields {
+            field.check(notes);
+        }
         let form = SchemaForm {
             title,
             description,

@@ -247,7 +247,7 @@ impl FieldForm {
         self.labels.iter().chain(&self.kind.labels)
     }
 
-    fn check(&self, notes: &mut Notes<'_>) {
+    pub(super) fn check(&self, notes: &mut Notes<'_>) {
         let kind = &self.kind.kind;
         for value in self.allowed.iter().filter(|value| !fits(kind.single(), &value.value)) {
             notes.note(value.at, format!("this value does not fit the field's type, {kind}"), None);

@@ -1,6 +1,8 @@
 //! Field groups that come with the product: what data partners commonly know, so that two partners' data stand in the
 //! same fields.
 
+use std::collections::BTreeSet;
+
 use domain::label::Label;
 use domain::schema::Fields;
 use domain::value::FieldPath;
@@ -66,7 +68,12 @@ pub fn field_group(name: &str) -> Option<Described> {
 /// The fields of the groups that a schema uses, each where the schema names its group.
 pub(super) fn fields(named: &[At<String>], notes: &mut Notes<'_>) -> Entries<FieldPath, FieldForm> {
     let mut fields = Entries::new();
+    let mut seen = BTreeSet::new();
     for At { value: name, at } in named {
+        if !seen.insert(name) {
+            notes.note(*at, format!("field group `{name}` is named a second time"), None);
+            continue;
+        }
         // What these files say is held by tests, so that nothing of it is a project's affair.
         let mut problems = Vec::new();
         let Some(group) = read(name, &mut Notes::of(name, &mut problems)) else {
