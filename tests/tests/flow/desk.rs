@@ -112,16 +112,16 @@ impl Desk {
 
     /// Settles whatever is unsettled, as an evaluation does.
     pub async fn sweep(&self) {
-        for _ in 0..50 {
+        for round in 0.. {
             let unsettled = self.unsettled().await;
             if unsettled.is_empty() {
                 return;
             }
+            assert!(round < 50, "what lies with others is never settled: {unsettled:?}");
             for profile in unsettled {
                 self.store.settle(&self.catalogue, &profile, Timestamp::now()).await.unwrap();
             }
         }
-        panic!("what lies with others is never settled");
     }
 
     /// The profiles of which something lies elsewhere, or that have something of others.
