@@ -28,6 +28,7 @@ mod profile;
 mod refusal;
 mod runs;
 mod schema;
+mod schemas;
 mod table;
 mod terminal;
 mod validate;
@@ -91,6 +92,8 @@ enum Command {
     Schema(schema::Command),
     #[command(subcommand)]
     Pql(expression::Command),
+    #[command(subcommand)]
+    Project(schemas::Command),
 }
 
 fn main() -> ExitCode {
@@ -119,6 +122,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => policy::run(&command),
         Command::Schema(command) => schema::run(&command),
         Command::Pql(command) => expression::run(&command),
+        Command::Project(command) => schemas::run(&command),
     };
     outcome.unwrap_or_else(|error| {
         if let Some(problems) = error.downcast_ref::<project::Problems>() {

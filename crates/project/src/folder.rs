@@ -10,10 +10,11 @@ use crate::suggest::instead_of;
 use crate::yaml::{self, Node};
 
 /// The files that stand in the project's folder itself.
-const FILES: [&str; 4] = ["marketing-actions.yaml", "merge-policies.yaml", "namespaces.yaml", "project.yaml"];
+pub(crate) const FILES: [&str; 4] =
+    ["marketing-actions.yaml", "merge-policies.yaml", "namespaces.yaml", "project.yaml"];
 
 /// The folders whose files are parts of one kind.
-const FOLDERS: [&str; 9] = [
+pub(crate) const FOLDERS: [&str; 9] = [
     "audiences",
     "dataflows",
     "datasets",

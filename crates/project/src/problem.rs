@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::shape::{Members, Shape};
+
 /// A place in a file: line and column, both counted from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -89,16 +91,38 @@ impl fmt::Display for Problems {
 pub(crate) struct Notes<'a> {
     file: &'a str,
     list: &'a mut Vec<Problem>,
+    /// What is asked for, where forms are only listened to.
+    heard: Option<&'a mut Option<Shape>>,
 }
 
 impl<'a> Notes<'a> {
     pub(crate) fn of(file: &'a str, list: &'a mut Vec<Problem>) -> Notes<'a> {
-        Notes { file, list }
+        Notes { file, list, heard: None }
+    }
+
+    /// Listens to what a form asks for.
+    pub(crate) fn listening(list: &'a mut Vec<Problem>, heard: &'a mut Option<Shape>) -> Notes<'a> {
+        Notes { file: "", list, heard: Some(heard) }
+    }
+
+    /// Writes down what would be read here, and answers whether that is all that is wanted.
+    pub(crate) fn hear(&mut self, shape: Shape) -> bool {
+        let Some(heard) = &mut self.heard else { return false };
+        heard.get_or_insert(shape);
+        true
+    }
+
+    /// The keys that have been asked for, where forms are only listened to.
+    pub(crate) fn members(&mut self) -> Option<&mut Members> {
+        match self.heard.as_deref_mut()? {
+            Some(Shape::Members(members)) => Some(members),
+            _ => None,
+        }
     }
 
     /// The same problems, for another file.
     pub(crate) fn of_file<'b>(&'b mut self, file: &'b str) -> Notes<'b> {
-        Notes { file, list: self.list }
+        Notes { file, list: self.list, heard: None }
     }
 
     /// The same problems, for another file if there is one.

@@ -15,12 +15,23 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::problem::{Notes, Position};
+use crate::shape::{self, Kind, Member, Shape};
 use crate::suggest::instead_of;
 use crate::yaml::{Content, Node};
 
 /// What can be read from YAML. `None` means that what is wrong has been noted.
 pub(crate) trait Read: Sized {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Self>;
+
+    /// What may stand there: what reading asks for, unless that depends on what is found.
+    fn shape() -> Shape {
+        shape::heard::<Self>()
+    }
+
+    /// The same by name.
+    fn kind() -> Kind {
+        Kind::of::<Self>()
+    }
 }
 
 /// A value and where it stands.
@@ -34,10 +45,21 @@ impl<T: Read> Read for At<T> {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<At<T>> {
         T::read(node, notes).map(|value| At { value, at: node.at })
     }
+
+    fn shape() -> Shape {
+        T::shape()
+    }
+
+    fn kind() -> Kind {
+        T::kind()
+    }
 }
 
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Vec<T>> {
+        if notes.hear(Shape::List(T::kind())) {
+            return None;
+        }
         let Content::List(items) = &node.content else { return unexpected(node, "a list", notes) };
         let read: Vec<Option<T>> = items.iter().map(|item| T::read(item, notes)).collect();
         read.into_iter().collect()
@@ -49,6 +71,9 @@ pub(crate) type Entries<K, V> = Vec<(At<K>, V)>;
 
 impl<K: FromStr<Err: Display>, V: Read> Read for Entries<K, V> {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Entries<K, V>> {
+        if notes.hear(Shape::Map(V::kind())) {
+            return None;
+        }
         let Content::Map(entries) = &node.content else { return unexpected(node, "a map", notes) };
         let mut read = Vec::new();
         for (key, value) in entries {
@@ -65,13 +90,17 @@ impl<K: FromStr<Err: Display>, V: Read> Read for Entries<K, V> {
 }
 
 impl Read for Node {
-    fn read(node: &Node, _: &mut Notes<'_>) -> Option<Node> {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Node> {
+        notes.hear(Shape::Anything);
         Some(node.clone())
     }
 }
 
 impl Read for bool {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<bool> {
+        if notes.hear(Shape::Boolean) {
+            return None;
+        }
         match node.content {
             Content::Boolean(found) => Some(found),
             _ => unexpected(node, "`true` or `false`", notes),
@@ -81,6 +110,9 @@ impl Read for bool {
 
 impl Read for f64 {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<f64> {
+        if notes.hear(Shape::Number) {
+            return None;
+        }
         match &node.content {
             Content::Double(found) if found.is_finite() => Some(*found),
             // Whole numbers beyond these would lose digits.
@@ -93,6 +125,9 @@ impl Read for f64 {
 
 impl Read for u16 {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<u16> {
+        if notes.hear(Shape::Whole { least: 0, most: u16::MAX.into() }) {
+            return None;
+        }
         match node.content {
             Content::Integer(found) if u16::try_from(found).is_ok() => u16::try_from(found).ok(),
             _ => unexpected(node, "a whole number from 0 to 65535", notes),
@@ -102,6 +137,9 @@ impl Read for u16 {
 
 impl Read for u32 {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<u32> {
+        if notes.hear(Shape::Whole { least: 0, most: u32::MAX.into() }) {
+            return None;
+        }
         match node.content {
             Content::Integer(found) if u32::try_from(found).is_ok() => u32::try_from(found).ok(),
             _ => unexpected(node, "a whole number from 0 to 4294967295", notes),
@@ -111,6 +149,9 @@ impl Read for u32 {
 
 impl Read for String {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<String> {
+        if notes.hear(Shape::Text) {
+            return None;
+        }
         match &node.content {
             Content::Text(found) if !found.trim().is_empty() => Some(found.clone()),
             Content::Text(_) => unexpected(node, "a text that is not empty", notes),
@@ -127,6 +168,9 @@ impl Read for String {
 /// A value that a record may hold.
 impl Read for Value {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Value> {
+        if notes.hear(Shape::Scalar) {
+            return None;
+        }
         match &node.content {
             Content::Boolean(found) => Some(Value::Boolean(*found)),
             Content::Integer(found) => Some(Value::Integer(*found)),
@@ -178,6 +222,9 @@ impl Read for Timestamp {
 
 impl Read for i32 {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<i32> {
+        if notes.hear(Shape::Whole { least: i32::MIN.into(), most: i32::MAX.into() }) {
+            return None;
+        }
         match node.content {
             Content::Integer(found) if i32::try_from(found).is_ok() => i32::try_from(found).ok(),
             _ => unexpected(node, "a whole number", notes),
@@ -200,6 +247,9 @@ impl Read for MarketingAction {
 /// Reads one of a few words.
 pub(crate) fn word<T: Copy>(node: &Node, words: &[(&str, T)], notes: &mut Notes<'_>) -> Option<T> {
     let known = || words.iter().map(|(word, _)| *word);
+    if notes.hear(Shape::Words(known().map(str::to_owned).collect())) {
+        return None;
+    }
     match &node.content {
         Content::Text(found) => {
             let meant = words.iter().find(|(word, _)| word == found);
@@ -226,6 +276,9 @@ pub(crate) struct Members<'n> {
 
 impl<'n> Members<'n> {
     pub(crate) fn of(node: &'n Node, notes: &mut Notes<'_>) -> Option<Members<'n>> {
+        if notes.hear(Shape::Members(shape::Members::default())) {
+            return Some(Members { node, asked: Vec::new() });
+        }
         match &node.content {
             Content::Map(_) => Some(Members { node, asked: Vec::new() }),
             _ => unexpected(node, "a map", notes),
@@ -248,6 +301,10 @@ impl<'n> Members<'n> {
 
     /// A member that has to be there.
     pub(crate) fn required<T: Read>(&mut self, name: &'static str, notes: &mut Notes<'_>) -> Option<T> {
+        if let Some(heard) = notes.members() {
+            heard.hear(Member { name, required: true, kind: T::kind() });
+            return None;
+        }
         match self.node(name) {
             Some(node) => T::read(node, notes),
             None => {
@@ -263,14 +320,32 @@ impl<'n> Members<'n> {
         name: &'static str,
         notes: &mut Notes<'_>,
     ) -> Option<Option<T>> {
+        if let Some(heard) = notes.members() {
+            heard.hear(Member { name, required: false, kind: T::kind() });
+            return None;
+        }
         match self.node(name) {
             Some(node) => T::read(node, notes).map(Some),
             None => Some(None),
         }
     }
 
+    /// Tells of a member that is asked for only where others say so.
+    pub(crate) fn sometimes<T: Read>(name: &'static str, notes: &mut Notes<'_>) {
+        if let Some(heard) = notes.members() {
+            heard.hear(Member { name, required: false, kind: T::kind() });
+        }
+    }
+
     /// Notes every member that nobody asked for.
     pub(crate) fn finish(self, notes: &mut Notes<'_>) {
+        if let Some(heard) = notes.members() {
+            for name in self.asked {
+                heard.hear(Member { name, required: false, kind: Node::kind() });
+            }
+            heard.closed = true;
+            return;
+        }
         let Content::Map(entries) = &self.node.content else { return };
         for (key, _) in entries.iter().filter(|(key, _)| !self.asked.contains(&key.text.as_str())) {
             let help = instead_of(&key.text, self.asked.iter().copied());

@@ -143,6 +143,11 @@ impl<'de> Visitor<'de> for ContentVisitor {
 }
 
 impl Node {
+    /// What stands where nothing does.
+    pub(crate) fn nothing() -> Node {
+        Node { at: Position::START, offset: 0, content: Content::Null }
+    }
+
     /// What a message calls this value.
     pub(crate) fn found(&self) -> String {
         match &self.content {

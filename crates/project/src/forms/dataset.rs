@@ -13,6 +13,7 @@ use jiff::fmt::strtime::BrokenDownTime;
 
 use crate::problem::Notes;
 use crate::read::{At, Entries, Members, Read, word};
+use crate::shape::Shape;
 use crate::suggest::instead_of;
 use crate::yaml::{Content, Node};
 
@@ -151,6 +152,10 @@ impl Read for SourceForm {
         } else {
             FilesForm::read(node, notes).map(SourceForm::Files)
         }
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![FilesForm::kind(), DatastreamForm::kind()])
     }
 }
 

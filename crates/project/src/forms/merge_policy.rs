@@ -7,6 +7,7 @@ use domain::name::{DatasetName, MergePolicyName};
 
 use crate::problem::{Notes, Position};
 use crate::read::{At, Entries, Members, Read, word};
+use crate::shape::Shape;
 use crate::yaml::{Content, Node};
 
 use super::Scope;
@@ -52,14 +53,36 @@ impl Read for MergePolicyForm {
 
 impl Read for AttributeMergeForm {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<AttributeMergeForm> {
-        if !matches!(node.content, Content::Map(_)) {
-            word(node, &[("timestamp_ordered", ())], notes)?;
-            return Some(AttributeMergeForm::TimestampOrdered);
+        if matches!(node.content, Content::Map(_)) {
+            PrecedenceForm::read(node, notes)
+                .map(|PrecedenceForm(order)| AttributeMergeForm::DatasetPrecedence(order))
+        } else {
+            TimestampOrdered::read(node, notes).map(|TimestampOrdered| AttributeMergeForm::TimestampOrdered)
         }
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![TimestampOrdered::kind(), PrecedenceForm::kind()])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct TimestampOrdered;
+
+impl Read for TimestampOrdered {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<TimestampOrdered> {
+        word(node, &[("timestamp_ordered", TimestampOrdered)], notes)
+    }
+}
+
+struct PrecedenceForm(Vec<At<DatasetName>>);
+
+impl Read for PrecedenceForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<PrecedenceForm> {
         let mut members = Members::of(node, notes)?;
         let order = members.required("dataset_precedence", notes);
         members.finish(notes);
-        Some(AttributeMergeForm::DatasetPrecedence(order?))
+        order.map(PrecedenceForm)
     }
 }
 

@@ -8,6 +8,7 @@ use domain::schema::Fields;
 
 use crate::problem::{Notes, Position};
 use crate::read::{At, Members, Read, word};
+use crate::shape::Shape;
 use crate::yaml::Node;
 
 use super::Scope;
@@ -32,16 +33,36 @@ enum DenyForm {
 
 impl Read for PolicyForm {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<PolicyForm> {
-        let mut members = Members::of(node, notes)?;
-        let description = members.optional("description", notes);
-        let status = members.required("status", notes);
-        let rule = if members.has_any(&["if", "then"]) {
-            ConsentForm::read_from(&mut members, notes).map(RuleForm::Consent)
+        if Members::of(node, notes)?.has_any(&["if", "then"]) {
+            ConsentPolicyForm::read(node, notes).map(|ConsentPolicyForm(policy)| policy)
         } else {
-            RuleForm::read_deny(&mut members, notes)
+            DenyPolicyForm::read(node, notes).map(|DenyPolicyForm(policy)| policy)
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![DenyPolicyForm::kind(), ConsentPolicyForm::kind()])
+    }
+}
+
+/// A policy that denies marketing actions.
+struct DenyPolicyForm(PolicyForm);
+
+impl Read for DenyPolicyForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<DenyPolicyForm> {
+        PolicyForm::with(RuleForm::read_deny, node, notes).map(DenyPolicyForm)
+    }
+}
+
+/// A policy that asks for consent.
+struct ConsentPolicyForm(PolicyForm);
+
+impl Read for ConsentPolicyForm {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<ConsentPolicyForm> {
+        let rule = |members: &mut Members<'_>, notes: &mut Notes<'_>| {
+            ConsentForm::read_from(members, notes).map(RuleForm::Consent)
         };
-        members.finish(notes);
-        Some(PolicyForm { description: description?, status: status?, rule: rule? })
+        PolicyForm::with(rule, node, notes).map(ConsentPolicyForm)
     }
 }
 
@@ -77,24 +98,24 @@ impl Read for Operator {
 impl Read for DenyForm {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<DenyForm> {
         let mut members = Members::of(node, notes)?;
-        if let Some(label) = members.node("label") {
-            members.finish(notes);
-            return Read::read(label, notes).map(DenyForm::Label);
-        }
-        if members.node("operator").or(members.node("operands")).is_none() {
-            members.finish(notes);
-            notes.note(node.at, "expected `{label: C1}` or `{operator: AND, operands: [...]}`", None);
-            return None;
-        }
-        let operator = members.required("operator", notes);
-        let operands_node = members.node("operands");
-        let operands = members.required::<Vec<DenyForm>>("operands", notes);
+        let label = members.optional("label", notes);
+        let operator = members.optional("operator", notes);
+        let operands = members.optional::<At<Vec<DenyForm>>>("operands", notes);
         members.finish(notes);
-        if let (Some(node), Some([])) = (operands_node, operands.as_deref()) {
-            let help = "name labels: `{label: C1}`".to_owned();
-            notes.note(node.at, "a deny expression without operands denies nothing", help);
+        match (label?, operator?, operands?) {
+            (Some(label), None, None) => Some(DenyForm::Label(label)),
+            (None, Some(operator), Some(At { value: operands, at })) => {
+                if operands.is_empty() {
+                    let help = "name labels: `{label: C1}`".to_owned();
+                    notes.note(at, "a deny expression without operands denies nothing", help);
+                }
+                Some(DenyForm::Group(operator, operands))
+            }
+            _ => {
+                notes.note(node.at, "expected `{label: C1}` or `{operator: AND, operands: [...]}`", None);
+                None
+            }
         }
-        Some(DenyForm::Group(operator?, operands?))
     }
 }
 
@@ -118,6 +139,20 @@ impl DenyForm {
 }
 
 impl PolicyForm {
+    /// Reads a policy with a rule of one kind.
+    fn with(
+        rule: impl FnOnce(&mut Members<'_>, &mut Notes<'_>) -> Option<RuleForm>,
+        node: &Node,
+        notes: &mut Notes<'_>,
+    ) -> Option<PolicyForm> {
+        let mut members = Members::of(node, notes)?;
+        let description = members.optional("description", notes);
+        let status = members.required("status", notes);
+        let rule = rule(&mut members, notes);
+        members.finish(notes);
+        Some(PolicyForm { description: description?, status: status?, rule: rule? })
+    }
+
     /// Compiles a policy that denies; nothing of one that asks for consent.
     pub(crate) fn compile(
         &self,

@@ -9,4 +9,6 @@ mod example;
 #[cfg(test)]
 mod growth;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod support;

@@ -141,7 +141,11 @@ impl Read for TypeWord {
 impl TypeForm {
     fn of(members: &mut Members<'_>, notes: &mut Notes<'_>) -> Option<TypeForm> {
         let plain = |kind| TypeForm { kind, limits: None, labels: Vec::new() };
-        match members.required::<TypeWord>("type", notes)? {
+        let word = members.required::<TypeWord>("type", notes);
+        Members::sometimes::<TypeForm>("items", notes);
+        Members::sometimes::<TypeForm>("values", notes);
+        Members::sometimes::<Entries<FieldPath, FieldForm>>("fields", notes);
+        match word? {
             TypeWord::Scalar(kind) => Some(plain(kind())),
             TypeWord::Whole(least, greatest) => {
                 Some(TypeForm { limits: Some((least, greatest)), ..plain(FieldType::Integer) })
