@@ -28,6 +28,8 @@ pub struct Deployment {
     pub events_queue: String,
     /// The queue of checked batches and their chunks (`TRIBUTARY_CHUNKS_QUEUE`).
     pub chunks_queue: String,
+    /// The queue of visitors that are to be linked (`TRIBUTARY_VISITORS_QUEUE`).
+    pub visitors_queue: String,
     /// The queue of evaluation slices (`TRIBUTARY_SLICES_QUEUE`).
     pub slices_queue: String,
     /// The queue that wakes delivery workers (`TRIBUTARY_WAKES_QUEUE`).
@@ -65,6 +67,7 @@ impl Deployment {
             events_stream: required("TRIBUTARY_EVENTS_STREAM")?,
             events_queue: required("TRIBUTARY_EVENTS_QUEUE")?,
             chunks_queue: required("TRIBUTARY_CHUNKS_QUEUE")?,
+            visitors_queue: required("TRIBUTARY_VISITORS_QUEUE")?,
             slices_queue: required("TRIBUTARY_SLICES_QUEUE")?,
             wakes_queue: required("TRIBUTARY_WAKES_QUEUE")?,
             secrets_prefix: required("TRIBUTARY_SECRETS_PREFIX")?,

@@ -33,7 +33,7 @@ pub use ledger::{
 };
 pub use objects::{Object, Objects};
 pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
-pub use queues::{Evaluate, Queue, Queues, Wake, Work};
+pub use queues::{Evaluate, Queue, Queues, Visit, Wake, Work};
 pub use relink::MOST_RELINKED;
 pub use secrets::Secrets;
 pub use settle::Settled;

@@ -2,10 +2,12 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use domain::identity::IdentityKey;
 use domain::name::{DataflowName, DatasetName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use crate::Error;
 use crate::ledger::{ChunkKey, SliceKey};
@@ -15,6 +17,7 @@ use crate::ledger::{ChunkKey, SliceKey};
 pub struct Queues {
     pub(crate) client: Client,
     pub(crate) chunks: String,
+    pub(crate) visitors: String,
     pub(crate) slices: String,
     pub(crate) wakes: String,
 }
@@ -67,6 +70,23 @@ pub enum Work {
     },
 }
 
+/// A visitor who is to be linked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// The key of the visitor's ECID.
+    pub ecid: IdentityKey,
+    /// What asks for it, such as a record of the stream. Asked for again by the same within five minutes, it is done once;
+    /// whatever else has changed has to be another cause, or it would be swallowed with what came before it.
+    pub cause: String,
+}
+
+impl Visit {
+    /// A visit that nothing else has asked for.
+    pub fn anew(ecid: IdentityKey) -> Visit {
+        Visit { ecid, cause: Ulid::generate().to_string() }
+    }
+}
+
 /// Wakes the worker of a dataflow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wake {
@@ -87,13 +107,31 @@ impl Queues {
             Queue::Chunks => &self.chunks,
             Queue::Slices => &self.slices,
         };
-        for group in messages.chunks(MOST_MESSAGES) {
+        let entries = messages.iter().map(entry).collect::<Result<_, _>>()?;
+        self.send_all(url, entries).await
+    }
+
+    /// Asks for visitors to be linked: one worker at a time links one, in the order of asking.
+    ///
+    /// # Errors
+    /// Where not all of them were taken.
+    pub async fn link(&self, visits: &[Visit]) -> Result<(), Error> {
+        let entries = visits.iter().map(|Visit { ecid, cause }| {
+            let entry = entry(&Work::Visitor { ecid: ecid.clone() })?;
+            Ok(entry.message_group_id(ecid.as_str()).message_deduplication_id(format!("{ecid}-{cause}")))
+        });
+        self.send_all(&self.visitors, entries.collect::<Result<_, Error>>()?).await
+    }
+
+    async fn send_all(
+        &self,
+        url: &str,
+        entries: Vec<SendMessageBatchRequestEntryBuilder>,
+    ) -> Result<(), Error> {
+        for group in entries.chunks(MOST_MESSAGES) {
             let mut batch = self.client.send_message_batch().queue_url(url);
-            for (index, message) in group.iter().enumerate() {
-                let body =
-                    serde_json::to_string(message).map_err(|error| Error::of("write a message", error))?;
-                let entry =
-                    SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build();
+            for (index, entry) in group.iter().enumerate() {
+                let entry = entry.clone().id(index.to_string()).build();
                 batch = batch.entries(entry.map_err(|error| Error::of("write a message", error))?);
             }
             let output = batch.send().await.map_err(|error| Error::of("send messages", error))?;
@@ -122,4 +160,9 @@ impl Queues {
             .map_err(|error| Error::of("wake a dataflow", error))?;
         Ok(())
     }
+}
+
+fn entry(message: &impl Serialize) -> Result<SendMessageBatchRequestEntryBuilder, Error> {
+    let body = serde_json::to_string(message).map_err(|error| Error::of("write a message", error))?;
+    Ok(SendMessageBatchRequestEntry::builder().message_body(body))
 }

@@ -102,6 +102,7 @@ impl Store {
             queues: Queues {
                 client: sqs,
                 chunks: deployment.chunks_queue.clone(),
+                visitors: deployment.visitors_queue.clone(),
                 slices: deployment.slices_queue.clone(),
                 wakes: deployment.wakes_queue.clone(),
             },

@@ -111,7 +111,7 @@ impl Visitors {
         Ok(written.is_some())
     }
 
-    /// Writes the part of linking on condition of its version and of the edge's that was linked, and counts what pages
+    /// Writes the part of linking on condition of its version and of the edge's that was read, and counts what pages
     /// have reported of at most [`MOST_REPORTED`] offers since the last time, in one transaction: so it counts once. Says
     /// whether it was written.
     ///
@@ -121,11 +121,11 @@ impl Visitors {
         &self,
         ecid: &IdentityKey,
         link: &VisitorLink,
-        read: u64,
+        read: &StoredVisitor,
         reported: &BTreeMap<OfferName, Notified>,
         day: Date,
     ) -> Result<bool, Error> {
-        let condition = if read == 0 {
+        let condition = if read.link.version == 0 {
             "#version = :seen AND attribute_not_exists(#link)"
         } else {
             "#version = :seen AND #link.#version = :read"
@@ -137,10 +137,11 @@ impl Visitors {
             .condition_expression(condition)
             .expression_attribute_names("#link", "link")
             .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":seen", AttributeValue::N(link.seen.to_string()))
+            .expression_attribute_values(":seen", AttributeValue::N(read.version.to_string()))
             .expression_attribute_values(":link", attribute(link)?);
-        if read != 0 {
-            update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
+        if read.link.version != 0 {
+            let read = AttributeValue::N(read.link.version.to_string());
+            update = update.expression_attribute_values(":read", read);
         }
         let mut writes = vec![transact(update.build())?];
         for (offer, notified) in reported {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{ProfileChange, Queue, Store, Sweep, Swept, VisitorChange, Work};
+use aws::{ProfileChange, Store, Sweep, Swept, Visit, VisitorChange};
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use domain::catalogue::Catalogue;
@@ -37,6 +37,15 @@ struct Concerned<'a> {
     /// Dataflows for which something has changed that nobody has marked. Whoever writes memberships marks what they
     /// change; whoever writes graphs and fragments, or copies memberships of the edge, does not.
     unmarked: BTreeSet<&'a DataflowName>,
+}
+
+/// A visitor of whom something has changed.
+#[derive(Debug, PartialEq, Eq)]
+struct Changed {
+    /// The first record that says so.
+    first: usize,
+    /// The last one, by the name that the stream gave it: when it comes again, it asks for nothing more.
+    cause: String,
 }
 
 impl Dispatch {
@@ -99,9 +108,10 @@ impl Dispatch {
     /// Has visitors linked of whom something has changed.
     async fn link_visitors(&self, records: &[EventRecord]) -> Result<(), Failed> {
         let (visitors, unreadable) = changed_visitors(records);
-        let first = visitors.values().min().copied().unwrap_or_default();
-        let work: Vec<Work> = visitors.into_keys().map(|ecid| Work::Visitor { ecid }).collect();
-        let sent = self.store.queues.send(Queue::Chunks, &work).await;
+        let first = visitors.values().map(|changed| changed.first).min().unwrap_or_default();
+        let visits: Vec<Visit> =
+            visitors.into_iter().map(|(ecid, Changed { cause, .. })| Visit { ecid, cause }).collect();
+        let sent = self.store.queues.link(&visits).await;
         least(unreadable.into_iter().chain(sent.err().map(|error| Failed { record: first, error })))
     }
 
@@ -126,13 +136,19 @@ fn least(failures: impl IntoIterator<Item = Failed>) -> Result<(), Failed> {
     failures.into_iter().min_by_key(|failed| failed.record).map_or(Ok(()), Err)
 }
 
-/// The visitors of whom something has changed, each with the first record that says so, and the first record that
-/// cannot be read. What comes after that is left for the next time.
-fn changed_visitors(records: &[EventRecord]) -> (BTreeMap<IdentityKey, usize>, Option<Failed>) {
-    let mut visitors = BTreeMap::new();
+/// The visitors of whom something has changed, and the first record that cannot be read. What comes after that is left
+/// for the next time.
+fn changed_visitors(records: &[EventRecord]) -> (BTreeMap<IdentityKey, Changed>, Option<Failed>) {
+    let mut visitors: BTreeMap<IdentityKey, Changed> = BTreeMap::new();
     for (record, changed) in records.iter().enumerate() {
         match VisitorChange::read(&changed.change.old_image, &changed.change.new_image) {
-            Ok(Some(VisitorChange { ecid })) => _ = visitors.entry(ecid).or_insert(record),
+            Ok(Some(VisitorChange { ecid })) => {
+                let cause = changed.event_id.clone();
+                let known = visitors.entry(ecid);
+                known
+                    .and_modify(|known| known.cause.clone_from(&cause))
+                    .or_insert(Changed { first: record, cause });
+            }
             Ok(None) => {}
             Err(error) => return (visitors, Some(Failed { record, error })),
         }
@@ -234,11 +250,11 @@ mod tests {
     }
 
     #[test]
-    fn visitors_before_an_unreadable_record_are_linked_and_each_is_known_by_the_first_that_tells_of_it() {
-        let event = |key: char, image: &str| {
-            let key = key.to_string().repeat(32);
+    fn visitors_before_an_unreadable_record_are_linked_each_for_the_last_record_that_tells_of_it() {
+        let event = |id: &str, image: &str| {
+            let key = id[..1].repeat(32);
             format!(
-                r#"{{"Records": [{{"eventID": "1", "eventName": "INSERT", "awsRegion": "us-east-1", "dynamodb": {{
+                r#"{{"Records": [{{"eventID": "{id}", "eventName": "INSERT", "awsRegion": "us-east-1", "dynamodb": {{
                     "Keys": {{}}, "SequenceNumber": "1", "SizeBytes": 1, "NewImage": {{
                         "pk": {{"S": "edge#k1:{key}"}}, "sk": {{"S": "V"}}, {image}}}}}}}]}}"#
             )
@@ -246,11 +262,13 @@ mod tests {
         let readable = r#""version": {"N": "1"}, "state": {"M": {"ecid": {"S": "1"}, "consent": {"M": {
             "collect": {"BOOL": true}, "personalize": {"BOOL": true}, "at": {"S": "2026-11-22T12:00:00Z"}}}}}"#;
         let unreadable = r#""version": {"N": "1"}, "state": {"M": {"ecid": {"N": "1"}}}"#;
-        let events = [('a', readable), ('b', readable), ('a', readable), ('c', unreadable), ('d', readable)];
+        let events =
+            [("a1", readable), ("b1", readable), ("a2", readable), ("c1", unreadable), ("d1", readable)];
         let all: Vec<EventRecord> =
-            events.iter().flat_map(|(key, image)| records(&event(*key, image), &[])).collect();
+            events.iter().flat_map(|(id, image)| records(&event(id, image), &[])).collect();
         let (visitors, failed) = changed_visitors(&all);
-        assert_eq!(visitors.values().copied().collect::<Vec<_>>(), [0, 1]);
+        let changed = |first, cause: &str| Changed { first, cause: cause.to_owned() };
+        assert_eq!(visitors.into_values().collect::<Vec<_>>(), [changed(0, "a2"), changed(1, "b1")]);
         assert_eq!(failed.map(|failed| failed.record), Some(3));
     }
 

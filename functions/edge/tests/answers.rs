@@ -34,6 +34,7 @@ fn edge() -> Edge {
         events_stream: "events".into(),
         events_queue: "events".into(),
         chunks_queue: "chunks".into(),
+        visitors_queue: "visitors".into(),
         slices_queue: "slices".into(),
         wakes_queue: "wakes".into(),
         secrets_prefix: "tributary/".into(),

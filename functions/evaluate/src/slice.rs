@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{Evaluate, InForce, Page, Queue, Run, Settled, Slice, SliceKey, Store, Sweep, Swept, Work};
+use aws::{Evaluate, InForce, Page, Queue, Run, Settled, Slice, SliceKey, Store, Sweep, Swept, Visit};
 use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
 use domain::edge::visitor::{StoredVisitor, Visitor};
@@ -149,8 +149,8 @@ impl Pass<'_> {
             page.profiles.retain(|profile| profile.id != id);
             page.profiles.extend(stored);
         }
-        let visitors = std::mem::take(&mut all.visitors).into_iter().map(|ecid| Work::Visitor { ecid });
-        self.store.queues.send(Queue::Chunks, &visitors.collect::<Vec<_>>()).await?;
+        let visits: Vec<Visit> = std::mem::take(&mut all.visitors).into_iter().map(Visit::anew).collect();
+        self.store.queues.link(&visits).await?;
         Ok(all)
     }
 
@@ -174,22 +174,22 @@ impl Pass<'_> {
         let nodes = profile.graph.identities.iter().filter(|(_, node)| node.namespace.as_str() == ECID);
         let known: BTreeSet<&IdentityKey> =
             nodes.map(|(ecid, _)| ecid).chain(profile.edge_memberships.keys()).collect();
-        let mut work = Vec::new();
+        let mut visits = Vec::new();
         for ecid in known {
             let stored = self.store.visitors.get(ecid).await?;
             if is_out_of_date(profile, ecid, &stored) {
-                work.push(Work::Visitor { ecid: ecid.clone() });
+                visits.push(Visit { ecid: ecid.clone(), cause: format!("{}-{}", self.run.id, profile.id) });
             }
         }
-        Ok(self.store.queues.send(Queue::Chunks, &work).await?)
+        Ok(self.store.queues.link(&visits).await?)
     }
 
     /// Evaluates a visitor again: an event grows old, a contract ends, a definition changes, and no request says so. One
-    /// that was not linked as it is, since a message was lost, is linked now.
+    /// that was not linked as it is, since a message was lost or its worker has died of it, is linked now.
     async fn visitor(&self, ecid: IdentityKey, mut stored: StoredVisitor) -> Result<(), Failure> {
         let Store { visitors, queues, .. } = self.store;
-        if stored.link.seen != stored.version {
-            queues.send(Queue::Chunks, &[Work::Visitor { ecid: ecid.clone() }]).await?;
+        if !stored.is_linked() {
+            queues.link(&[Visit { ecid: ecid.clone(), cause: self.run.id.clone() }]).await?;
         }
         for _ in 0..ATTEMPTS {
             // What a newer catalogue has decided stands.
@@ -255,8 +255,11 @@ fn is_out_of_date(profile: &Profile, ecid: &IdentityKey, stored: &StoredVisitor)
         // The visitor was forgotten, and is in no edge audience any more.
         return profile.edge_memberships.contains_key(ecid);
     }
+    let audiences = |memberships: &'_ Memberships| memberships.audiences.clone();
+    let copied = profile.edge_memberships.get(ecid).map(audiences);
     stored.link.profile.as_ref() == Some(&profile.id)
-        && stored.link.audiences != profile.memberships.realized()
+        && (stored.link.audiences != profile.memberships.realized()
+            || stored.is_linked() && copied != stored.visitor.copied_memberships().map(audiences))
 }
 
 /// Whether a membership has changed in a run. The run's start tells, so that a page that is evaluated again counts the

@@ -99,6 +99,37 @@ impl<'a> Applier<'a> {
         Err(Error::plain("too many writers changed one profile at once: the record is tried again later"))
     }
 
+    /// The profiles that a record may be written to, as its identities link now.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn homes(&self, record: &Record) -> Result<BTreeSet<ProfileId>, Error> {
+        let Store { identities, profiles, .. } = self.store;
+        let mut homes = BTreeSet::new();
+        for identity in record.identities() {
+            if let Some(named) = identities.link(&identity.key).await? {
+                homes.extend(self.store.live(&named).await?.map(|(profile, _)| profile));
+            }
+        }
+        let first = &self.first(record).key;
+        for epoch in 0..=MOST_EPOCHS {
+            if !homes.is_empty() || self.dataset.on_unmatched == OnUnmatched::SetAside {
+                break;
+            }
+            let profile = self.keyring.profile_id(first, epoch);
+            let stands = profiles.graph(&profile).await?;
+            if stands.is_none_or(|stands| stands.identities.contains_key(first)) {
+                homes.insert(profile);
+            }
+        }
+        Ok(homes)
+    }
+
+    /// The identity that a profile is born of.
+    fn first<'r>(&self, record: &'r Record) -> &'r Identity {
+        record.identities().min_by_key(|identity| self.intake.rank(identity)).unwrap_or(&record.primary)
+    }
+
     async fn attempt(&self, record: &Record, race: u32) -> Result<Try, Error> {
         if self.intake.is_keyed_by_partner_id() {
             return self.enrich(record).await;
@@ -119,8 +150,7 @@ impl<'a> Applier<'a> {
 
     /// Creates the profile of a record whose identities nobody has.
     async fn create(&self, record: &Record, race: u32) -> Result<Try, Error> {
-        let first = record.identities().min_by_key(|identity| self.intake.rank(identity));
-        let first = &first.unwrap_or(&record.primary).key;
+        let first = &self.first(record).key;
         let graph = Graph::born(record, &self.dataset.name);
         let mut epoch = 0;
         let profile = loop {

@@ -4,11 +4,16 @@
 //! it what partners' scripts said of the visitor and the edge audiences that the visitor is in. Of somebody who never
 //! logged in, a profile of the ECID alone holds that. Every step can be repeated, and a message that comes again finds
 //! everything in its place.
+//!
+//! One worker at a time links a visitor, since messages come in order. One may still die on its way, and another person
+//! log in before anybody comes back to that: therefore every profile is noted on the visitor's item before anything is
+//! copied there ([`VisitorLink::touched`]), and whoever links next takes the visitor off those that are not the place.
+//! One that is overtaken notices at its next note, or at its end, and begins anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws::{InForce, MOST_REPORTED, Reference, Store};
+use aws::{InForce, MOST_REPORTED, Store};
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
 use domain::edge::person::{Named, Person, is_a_person};
@@ -17,8 +22,7 @@ use domain::fragment::{OrderToken, Record};
 use domain::graph::{Graph, MOST_IDENTITIES};
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
-use domain::membership::Memberships;
-use domain::name::{DatasetName, DatastreamName};
+use domain::name::DatastreamName;
 use domain::namespace::ECID;
 use domain::profile::day;
 use domain::schema::Schema;
@@ -29,6 +33,8 @@ use tracing::{info, warn};
 use crate::handler::{Failure, Ingest};
 use crate::row::{Applier, Outcome};
 
+mod leave;
+
 /// How often a visitor is linked anew where somebody writes at the same moment.
 const MOST_RACES: u32 = 10;
 
@@ -38,12 +44,14 @@ impl Ingest {
         let in_force =
             self.store.catalogue().await?.ok_or("no catalogue is in force: apply a project first")?;
         let keyring = self.keyring().await?;
+        // What a race has left somewhere is known here alone: whoever was faster did not know of it.
+        let mut touched = BTreeSet::new();
         for race in 0..MOST_RACES {
             let stored = &self.store.visitors.get(ecid).await?;
             let now = Timestamp::now();
             let linking = Linking { store: &self.store, in_force: &in_force, keyring, ecid, stored, now };
             // Boxed, as what follows: nested as it is, it would take more of the stack than a thread of a test has.
-            if Box::pin(linking.run()).await? {
+            if Box::pin(linking.run(&mut touched)).await? {
                 return Ok(());
             }
             // What was copied may be out of date by now: whoever was faster gets ahead first.
@@ -66,8 +74,8 @@ struct Linking<'a> {
 /// What linking makes of a login.
 #[derive(Default)]
 struct Place {
-    /// The profiles that are to hold the visitor no more.
-    former: BTreeSet<ProfileId>,
+    /// Whether whoever holds the visitor is to hold it no more.
+    leaves: bool,
     /// Who has logged in, where the record that says so has a place.
     person: Option<Person>,
     /// What has to make room for it: another visitor of the person.
@@ -83,34 +91,48 @@ struct Part<'a> {
 
 impl Linking<'_> {
     /// Copies the visitor as it was read, and notes that. Says whether it was still so when that was noted, and all that
-    /// pages reported is counted: only then do the copies stand for what the visitor is.
-    async fn run(&self) -> Result<bool, Failure> {
+    /// pages reported is counted: only then do the copies stand for what the visitor is. `touched` are the profiles that
+    /// may hold copies by what this worker did before; those that it touches now are added.
+    async fn run(&self, touched: &mut BTreeSet<ProfileId>) -> Result<bool, Failure> {
         let Store { identities, visitors, profiles, .. } = self.store;
         let linked = identities.link(self.ecid).await?;
+        for holder in self.stored.link.holders().filter(|holder| linked.as_ref() != Some(*holder)) {
+            touched.insert(self.survivor(holder).await?);
+        }
+        touched.extend(linked.clone());
         if self.stored.version == 0 {
             // The visitor was forgotten after some weeks without a visit, and is in no edge audience any more.
-            if let Some(profile) = linked {
-                profiles.copy_edge_memberships(&profile, self.ecid, None).await?;
+            for holder in touched.iter() {
+                profiles.copy_edge_memberships(holder, self.ecid, None).await?;
             }
-            return Ok(true);
+            // Whoever is here again by now is linked anew.
+            return Ok(visitors.get(self.ecid).await?.version == 0);
         }
-        let mut holders: BTreeSet<ProfileId> = linked.into_iter().collect();
-        holders.extend(self.stored.link.profile.clone());
-        if self.is_withdrawn() {
-            for holder in std::mem::take(&mut holders) {
-                self.detach(&holder, self.ecid).await?;
-            }
+        // Copies where the ECID does not link to are left over of a link that did not end.
+        let holder = linked.filter(|_| !self.is_withdrawn());
+        self.leave_all_but(holder.as_ref(), touched).await?;
+        let mut link = self.stored.link.clone();
+        if !self.visitor().allows() {
+            return self.note_linked(None, link).await;
         }
-        let profile = if self.allows() { Box::pin(self.copy(&holders)).await? } else { None };
+        match Box::pin(self.copy(holder, touched, &mut link)).await? {
+            Some(profile) => self.note_linked(profile, link).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Notes where the visitor is linked, and counts what pages have reported.
+    async fn note_linked(&self, profile: Option<ProfileId>, link: VisitorLink) -> Result<bool, Failure> {
+        let Store { visitors, profiles, .. } = self.store;
         let mut audiences = BTreeMap::new();
         if let Some(profile) = &profile {
             audiences = profiles.memberships(profile).await?.realized();
         }
         let is_placed = self.is_placed(profile.as_ref()).await?;
-        let link = &self.stored.link;
         let reported = self.stored.unreported(MOST_REPORTED);
         let next = VisitorLink {
             version: link.version.saturating_add(1),
+            touched: BTreeSet::new(),
             seen: self.stored.version,
             login: if is_placed { self.visitor().login_keys() } else { BTreeSet::new() },
             withdrawn: self.visitor().withdrawn,
@@ -119,11 +141,30 @@ impl Linking<'_> {
             counted: self.stored.counted_with(&reported),
         };
         let is_all = self.visitor().notified == next.counted;
-        let is_linked = visitors.link(self.ecid, &next, link.version, &reported, day(self.now)).await?;
+        let read = StoredVisitor { link, ..self.stored.clone() };
+        let is_linked = visitors.link(self.ecid, &next, &read, &reported, day(self.now)).await?;
         if is_linked {
             info!(profile = next.profile.is_some(), offers = reported.len(), "A visitor was linked.");
         }
         Ok(is_linked && is_all)
+    }
+
+    /// Notes the profiles that may hold copies from now on. Says whether nobody has linked the visitor meanwhile, and the
+    /// visitor is still as it was read.
+    async fn note_touched(
+        &self,
+        link: &mut VisitorLink,
+        touched: &BTreeSet<ProfileId>,
+    ) -> Result<bool, Failure> {
+        let noted: BTreeSet<&ProfileId> = link.holders().collect();
+        if touched.iter().all(|profile| noted.contains(profile)) {
+            return Ok(true);
+        }
+        let version = link.version.saturating_add(1);
+        let next = VisitorLink { version, touched: touched.clone(), ..link.clone() };
+        let read = StoredVisitor { link: std::mem::replace(link, next), ..self.stored.clone() };
+        let today = day(self.now);
+        Ok(self.store.visitors.link(self.ecid, link, &read, &BTreeMap::new(), today).await?)
     }
 
     fn catalogue(&self) -> &Catalogue {
@@ -134,40 +175,44 @@ impl Linking<'_> {
         &self.stored.visitor
     }
 
-    /// Whether the visitor allows anything to be kept. What is stored was allowed when it came: only a refusal matters.
-    fn allows(&self) -> bool {
-        self.visitor().consent.as_ref().is_none_or(|consent| consent.collect)
-    }
-
     /// Whether consent was withdrawn since the visitor was linked, whatever is allowed by now.
     fn is_withdrawn(&self) -> bool {
-        !self.allows() || self.visitor().withdrawn != self.stored.link.withdrawn
+        !self.visitor().allows() || self.visitor().withdrawn != self.stored.link.withdrawn
     }
 
-    /// Copies what the visitor allows to be kept to the profile that it belongs to. Who holds a visitor of whom there is
-    /// nothing to say keeps it: whoever comes back after weeks is still the same.
-    async fn copy(&self, holders: &BTreeSet<ProfileId>) -> Result<Option<ProfileId>, Failure> {
-        let Place { former, person, gives_way } = Box::pin(self.place(holders)).await?;
-        for holder in &former {
-            self.detach(holder, self.ecid).await?;
+    /// Copies what the visitor allows to be kept to the profile that it belongs to, and takes it off whoever holds it
+    /// now, where that is another; nothing, where somebody was faster. Who holds a visitor of whom there is nothing to say
+    /// keeps it: whoever comes back after weeks is still the same.
+    async fn copy(
+        &self,
+        holder: Option<ProfileId>,
+        touched: &mut BTreeSet<ProfileId>,
+        link: &mut VisitorLink,
+    ) -> Result<Option<Option<ProfileId>>, Failure> {
+        let Place { leaves, person, gives_way } = Box::pin(self.place(holder.as_ref())).await?;
+        if let Some(holder) = holder.filter(|_| leaves) {
+            self.detach(&holder, self.ecid).await?;
         }
         if let Some((profile, oldest)) = &gives_way {
             self.detach(profile, oldest).await?;
         }
+        let mut homes = BTreeSet::new();
         for part in self.parts(person.as_ref())? {
+            homes.extend(self.homes(&part).await?);
+            touched.extend(homes.iter().cloned());
+            if !self.note_touched(link, touched).await? {
+                return Ok(None);
+            }
             Box::pin(self.apply(&part)).await?;
         }
         let profile = self.store.identities.link(self.ecid).await?;
         if let Some(profile) = &profile {
-            self.store.profiles.copy_edge_memberships(profile, self.ecid, self.memberships()).await?;
+            touched.insert(profile.clone());
+            let memberships = self.visitor().copied_memberships();
+            self.store.profiles.copy_edge_memberships(profile, self.ecid, memberships).await?;
         }
-        Ok(profile)
-    }
-
-    /// The memberships to copy; none where there are none, or the visitor does not allow it.
-    fn memberships(&self) -> Option<&Memberships> {
-        let memberships = &self.visitor().memberships;
-        (!memberships.audiences.is_empty() && self.allows()).then_some(memberships)
+        self.leave_all_but(profile.as_ref(), &homes).await?;
+        Ok(Some(profile))
     }
 
     /// The records that the visitor comes to: what partners' scripts said, and where somebody logged in or is in an
@@ -192,7 +237,7 @@ impl Linking<'_> {
         let visitor = self.visitor();
         let (datastream, token) = match (person, &visitor.login) {
             (Some(_), Some(login)) => (Some(&login.datastream), self.token(login.at)),
-            _ if has_signals || self.memberships().is_none() => return Ok(None),
+            _ if has_signals || self.visitor().copied_memberships().is_none() => return Ok(None),
             // It says nothing, so that whatever is said is newer.
             _ => (visitor.datastream.as_ref(), OrderToken { time: 0, batch: 0, row: 0 }),
         };
@@ -247,35 +292,36 @@ impl Linking<'_> {
     }
 
     /// Where the visitor belongs, as the login says. Without one it stays where it is.
-    async fn place(&self, holders: &BTreeSet<ProfileId>) -> Result<Place, Failure> {
+    async fn place(&self, holder: Option<&ProfileId>) -> Result<Place, Failure> {
         let Some(login) = &self.visitor().login else { return Ok(Place::default()) };
-        let mut graphs = Vec::new();
-        for holder in holders {
-            graphs.extend(self.store.profiles.graph(holder).await?.map(|graph| (holder, graph)));
+        let mut held = None;
+        if let Some(holder) = holder {
+            held = self.store.profiles.graph(holder).await?.map(|graph| (holder, graph));
         }
         let at = self.token(login.at).time;
-        if graphs.iter().any(|(_, graph)| graph.linked_at(self.ecid).is_some_and(|linked| linked > at)) {
+        if held
+            .as_ref()
+            .is_some_and(|(_, graph)| graph.linked_at(self.ecid).is_some_and(|linked| linked > at))
+        {
             info!("A login is older than the one that the visitor is linked by.");
             return Ok(Place::default());
         }
         let person = self.person(login).await?;
         let namespaces = &self.catalogue().namespaces;
         let identities: Vec<Identity> = login.identities.iter().cloned().collect();
-        let (former, kept): (Vec<_>, Vec<_>) = graphs
-            .into_iter()
-            .partition(|(holder, graph)| person.takes_from(namespaces, holder, graph, &identities));
+        let leaves = held
+            .as_ref()
+            .is_some_and(|(holder, graph)| person.takes_from(namespaces, holder, graph, &identities));
         let home = person.profile.clone();
-        let home = home.or_else(|| kept.into_iter().next().map(|(id, graph)| (id.clone(), graph)));
+        let home = home
+            .or_else(|| held.as_ref().filter(|_| !leaves).map(|(id, graph)| ((*id).clone(), graph.clone())));
         match self.room(login, &person, home.as_ref()) {
-            Ok(gives_way) => {
-                let former = former.into_iter().map(|(holder, _)| holder.clone()).collect();
-                Ok(Place { former, person: Some(person), gives_way })
-            }
+            Ok(gives_way) => Ok(Place { leaves, person: Some(person), gives_way }),
             Err(reason) => {
                 warn!(reason, "A login has no place: the visitor is linked without it.");
                 // Whoever is somebody else gets nothing of it all the same; what is the browser's alone stays where it is.
-                let former = former.into_iter().filter(|(_, graph)| is_a_person(namespaces, graph));
-                Ok(Place { former: former.map(|(holder, _)| holder.clone()).collect(), ..Place::default() })
+                let is_a_person = held.is_some_and(|(_, graph)| is_a_person(namespaces, &graph));
+                Ok(Place { leaves: leaves && is_a_person, ..Place::default() })
             }
         }
     }
@@ -326,57 +372,11 @@ impl Linking<'_> {
         Ok(profile.is_some() && self.store.identities.link(&first.key).await?.as_ref() == profile)
     }
 
-    /// Takes a visitor off a profile: memberships first, so that what was delivered because of them is withdrawn,
-    /// then what scripts said, then the ECID itself. Its link goes last: what a crash leaves is found by it.
-    async fn detach(&self, profile: &ProfileId, ecid: &IdentityKey) -> Result<(), Failure> {
-        let Store { profiles, identities, .. } = self.store;
-        profiles.copy_edge_memberships(profile, ecid, None).await?;
-        let Some(graph) = profiles.graph(profile).await? else { return Ok(()) };
-        let mine: Vec<_> = graph
-            .fragments
-            .iter()
-            .filter(|fragment| fragment.primary == *ecid && self.is_of_datastream(&fragment.dataset))
-            .collect();
-        for key in &mine {
-            if let Some(fragment) = profiles.fragment(profile, key).await? {
-                let reference = Reference { profile: profile.clone(), fragment: (*key).clone() };
-                let mut dropped = Vec::new();
-                for partner_id in &fragment.partner_ids {
-                    dropped.extend(identities.see_reference(&partner_id.key, &reference).await?);
-                }
-                profiles.delete_fragment(profile, key).await?;
-                for seen in &dropped {
-                    identities.forget(seen).await?;
-                }
-            }
-        }
-        self.drop_from_graph(profile, ecid, graph.clone()).await?;
-        Ok(identities.release(ecid, profile).await?)
-    }
-
-    async fn drop_from_graph(
-        &self,
-        profile: &ProfileId,
-        ecid: &IdentityKey,
-        graph: Graph,
-    ) -> Result<(), Failure> {
-        let mine = BTreeSet::from([ecid]);
-        let mut graph = Some(graph);
-        while let Some(stands) = graph.filter(|graph| graph.identities.contains_key(ecid)) {
-            let mut next = stands.without(&mine);
-            next.fragments
-                .retain(|fragment| fragment.primary != *ecid || !self.is_of_datastream(&fragment.dataset));
-            if self.store.profiles.put_graph(profile, &next, Some(stands.version)).await? {
-                return Ok(());
-            }
-            graph = self.store.profiles.graph(profile).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether a dataset holds what datastreams say: a file's record of an ECID stays where it is.
-    fn is_of_datastream(&self, dataset: &DatasetName) -> bool {
-        self.catalogue().datasets.get(dataset).is_some_and(|dataset| dataset.events().is_some())
+    /// The profiles that a part may be written to.
+    async fn homes(&self, part: &Part<'_>) -> Result<BTreeSet<ProfileId>, Failure> {
+        let intake = Intake::new(self.catalogue(), part.dataset, part.schema, self.keyring);
+        let applier = Applier::new(self.store, &intake, part.dataset, self.keyring, self.now);
+        Ok(applier.homes(&part.record).await?)
     }
 
     async fn apply(&self, part: &Part<'_>) -> Result<(), Failure> {

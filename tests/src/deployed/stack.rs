@@ -65,6 +65,7 @@ impl Deployed {
             events_stream: value("TRIBUTARY_EVENTS_STREAM"),
             events_queue: value("TRIBUTARY_EVENTS_QUEUE"),
             chunks_queue: value("TRIBUTARY_CHUNKS_QUEUE"),
+            visitors_queue: value("TRIBUTARY_VISITORS_QUEUE"),
             slices_queue: value("TRIBUTARY_SLICES_QUEUE"),
             wakes_queue: value("TRIBUTARY_WAKES_QUEUE"),
             secrets_prefix: value("TRIBUTARY_SECRETS_PREFIX"),

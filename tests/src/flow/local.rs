@@ -67,6 +67,7 @@ impl Local {
             events_stream: format!("{name}-events"),
             events_queue: queue(&sqs, &format!("{name}-events")).await,
             chunks_queue: queue(&sqs, &format!("{name}-chunks")).await,
+            visitors_queue: queue(&sqs, &format!("{name}-visitors.fifo")).await,
             slices_queue: queue(&sqs, &format!("{name}-slices")).await,
             wakes_queue: queue(&sqs, &format!("{name}-wakes.fifo")).await,
             secrets_prefix: format!("{name}/"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use activate::handler::Activate;
-use aws::{Queue, Store, Work};
+use aws::{Store, Visit};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use domain::identity::IdentityKey;
@@ -101,7 +101,8 @@ impl Flow {
 
     /// Lets the files that have arrived be ingested.
     pub async fn ingest(&self) {
-        let queues = [&self.local.inbox_queue, &self.local.store.deployment.chunks_queue];
+        let deployment = &self.local.store.deployment;
+        let queues = [&self.local.inbox_queue, &deployment.chunks_queue, &deployment.visitors_queue];
         self.pump(&queues.map(|queue| (queue.as_str(), Trigger::Ingest))).await;
     }
 
@@ -110,8 +111,8 @@ impl Flow {
     /// # Panics
     /// Where the queue does not take the message.
     pub async fn link(&self, ecid: &IdentityKey) {
-        let work = [Work::Visitor { ecid: ecid.clone() }];
-        self.local.store.queues.send(Queue::Chunks, &work).await.expect("linking is asked for");
+        let visit = Visit { ecid: ecid.clone(), cause: ulid::Ulid::generate().to_string() };
+        self.local.store.queues.link(&[visit]).await.expect("linking is asked for");
         self.ingest().await;
     }
 
@@ -189,11 +190,13 @@ impl Flow {
     }
 
     async fn receive(&self, queue: &str) -> Vec<Message> {
+        // Of a group one at a time, as the template has it: what follows one that fails waits for it.
+        let most = if queue.ends_with(".fifo") { 1 } else { 10 };
         let receive = self
             .sqs
             .receive_message()
             .queue_url(queue)
-            .max_number_of_messages(10)
+            .max_number_of_messages(most)
             .wait_time_seconds(0)
             .message_system_attribute_names(MessageSystemAttributeName::All);
         let received = receive.send().await.expect("a queue is read").messages.unwrap_or_default();

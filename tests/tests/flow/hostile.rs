@@ -332,7 +332,7 @@ async fn stored(shop: &Shop) -> BTreeMap<String, usize> {
         let objects = local.store.objects.list(bucket, "").await.unwrap();
         stored.insert(format!("s3 {bucket}"), objects.len());
     }
-    for queue in [&deployment.events_queue, &deployment.chunks_queue] {
+    for queue in [&deployment.events_queue, &deployment.chunks_queue, &deployment.visitors_queue] {
         let sqs = aws_sdk_sqs::Client::new(&local.config);
         let received = sqs.receive_message().queue_url(queue).visibility_timeout(0).send().await.unwrap();
         stored.insert(queue.clone(), received.messages().len());

@@ -1,10 +1,14 @@
 //! Visitors of the shop: recognised on the first page view, linked to whoever logs in, and never to anybody else.
 
+use std::collections::BTreeMap;
+
 use aws::{Queue, Work};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::edge::visitor::VisitorLink;
 use domain::fragment::FragmentKey;
 use domain::identity::Identity;
-use domain::profile::Profile;
+use domain::profile::{Profile, day};
+use jiff::Timestamp;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tests::example::Example;
@@ -523,6 +527,29 @@ async fn a_run_makes_lost_messages_good() {
             catalogue.audiences.iter().find(|(name, _)| name.as_str() == "movers_without_order").unwrap();
         assert_eq!(linked().await.get(name), Some(&audience.definition), "{definition}");
     }
+    // Nor that a worker has noted whom it was about to copy to, and died after its first copy.
+    let mut elsewhere = Browser::default();
+    elsewhere.log_in(&shop, "B-1").await;
+    shop.settle(&elsewhere).await;
+    let b = shop.profile("CRMID", "B-1").await.unwrap();
+    let key = shop.key(&browser.ecid());
+    let store = &shop.flow.local.store;
+    let stored = store.visitors.get(&key).await.unwrap();
+    let (version, touched) = (stored.link.version + 1, [b.id.clone()].into());
+    let link = VisitorLink { version, touched, ..stored.link.clone() };
+    assert!(
+        store.visitors.link(&key, &link, &stored, &BTreeMap::new(), day(Timestamp::now())).await.unwrap()
+    );
+    store.profiles.copy_edge_memberships(&b.id, &key, Some(&stored.visitor.memberships)).await.unwrap();
+    shop.flow.evaluate().await;
+    shop.flow.ingest().await;
+    assert!(store.visitors.get(&key).await.unwrap().is_linked());
+    assert!(shop.profile("CRMID", "B-1").await.unwrap().edge_memberships.is_empty());
+    // Nor that a copy went missing.
+    store.profiles.copy_edge_memberships(&a.id, &key, None).await.unwrap();
+    shop.flow.evaluate().await;
+    shop.flow.ingest().await;
+    assert_eq!(shop.profile("CRMID", "A-1").await.unwrap().edge_memberships.len(), 1);
     // Nor that the visitor was forgotten.
     forget(&shop, &browser).await;
     shop.flow.evaluate().await;

@@ -40,7 +40,7 @@ const NOBODY: &str = "http://127.0.0.1:1";
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What every function reads of its environment when it starts.
-const DEPLOYMENT: [&str; 14] = [
+const DEPLOYMENT: [&str; 15] = [
     "PROFILES",
     "IDENTITIES",
     "LEDGER",
@@ -52,6 +52,7 @@ const DEPLOYMENT: [&str; 14] = [
     "EVENTS_STREAM",
     "EVENTS_QUEUE",
     "CHUNKS_QUEUE",
+    "VISITORS_QUEUE",
     "SLICES_QUEUE",
     "WAKES_QUEUE",
     "SECRETS_PREFIX",

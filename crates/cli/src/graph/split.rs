@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anstream::print;
 use anyhow::{Context, Result, bail};
-use aws::{MOST_RELINKED, Queue, Store, Work};
+use aws::{MOST_RELINKED, Store, Visit};
 use clap::Parser;
 use domain::catalogue::Catalogue;
 use domain::fragment::FragmentKey;
@@ -143,8 +143,8 @@ async fn write(store: &Store, catalogue: &Catalogue, relinked: &Relinked, now: T
     }
     for profile in relinked.awaiting() {
         let settled = store.settle(catalogue, profile, now).await?;
-        let visitors = settled.visitors.into_iter().map(|ecid| Work::Visitor { ecid });
-        store.queues.send(Queue::Chunks, &visitors.collect::<Vec<_>>()).await?;
+        let visits: Vec<Visit> = settled.visitors.into_iter().map(Visit::anew).collect();
+        store.queues.link(&visits).await?;
     }
     Ok(())
 }

@@ -134,6 +134,10 @@ pub struct VisitorLink {
     /// The profile that holds what the visitor left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileId>,
+    /// Profiles that may hold copies besides it: noted before the first copy is written there, and empty once none is
+    /// left. Whoever links next takes the visitor off them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub touched: BTreeSet<ProfileId>,
     /// The version of the edge's part that was linked.
     #[serde(default)]
     pub seen: u64,
@@ -164,7 +168,19 @@ pub struct StoredVisitor {
     pub link: VisitorLink,
 }
 
+impl VisitorLink {
+    /// Every profile that may hold copies of the visitor: never one less than do.
+    pub fn holders(&self) -> impl Iterator<Item = &ProfileId> {
+        self.profile.iter().chain(&self.touched)
+    }
+}
+
 impl StoredVisitor {
+    /// Whether the visitor is linked as it is, with nothing left anywhere else.
+    pub fn is_linked(&self) -> bool {
+        self.link.seen == self.version && self.link.touched.is_empty()
+    }
+
     /// Whether the visitor is in an audience as a definition decided it: of the edge, or of the profile that the visitor
     /// is linked to. While somebody else's login is not linked yet, nothing of the former person's profile counts.
     pub fn is_in(&self, audience: &AudienceName, definition: &DefinitionHash) -> bool {
@@ -211,6 +227,17 @@ impl Visitor {
             && self.notified.is_empty()
             && self.consent.is_none()
             && self.login.is_none()
+    }
+
+    /// Whether the visitor allows anything to be kept. What is stored was allowed when it came: only a refusal matters.
+    pub fn allows(&self) -> bool {
+        self.consent.as_ref().is_none_or(|consent| consent.collect)
+    }
+
+    /// The memberships that the visitor's profile holds a copy of; none where there are none, or the visitor does not
+    /// allow it.
+    pub fn copied_memberships(&self) -> Option<&Memberships> {
+        (!self.memberships.audiences.is_empty() && self.allows()).then_some(&self.memberships)
     }
 
     /// How long this is remembered after the last change.

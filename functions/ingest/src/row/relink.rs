@@ -1,6 +1,6 @@
 //! Linking a record's identities: the graphs that it touches are read, linked anew by the rules, and written together.
 
-use aws::{Error, MOST_RELINKED, Queue, Work};
+use aws::{Error, MOST_RELINKED, Visit};
 use domain::dataset::OnUnmatched;
 use domain::fragment::Record;
 use domain::graph::{Neighbourhood, Relinked};
@@ -136,7 +136,7 @@ impl Applier<'_> {
     /// Brings to a profile what lies under others. Workers of dataflows are woken by dispatch, which sees the graph.
     async fn settle(&self, profile: &ProfileId) -> Result<(), Error> {
         let settled = self.store.settle(self.intake.catalogue(), profile, Timestamp::now()).await?;
-        let visitors = settled.visitors.into_iter().map(|ecid| Work::Visitor { ecid });
-        self.store.queues.send(Queue::Chunks, &visitors.collect::<Vec<_>>()).await
+        let visits: Vec<Visit> = settled.visitors.into_iter().map(Visit::anew).collect();
+        self.store.queues.link(&visits).await
     }
 }

@@ -69,7 +69,7 @@ impl Drop for Function {
 }
 
 /// What functions read of their environment.
-fn variables(deployment: &Deployment) -> [(&'static str, &String); 14] {
+fn variables(deployment: &Deployment) -> [(&'static str, &String); 15] {
     [
         ("PROFILES", &deployment.profiles),
         ("IDENTITIES", &deployment.identities),
@@ -82,6 +82,7 @@ fn variables(deployment: &Deployment) -> [(&'static str, &String); 14] {
         ("EVENTS_STREAM", &deployment.events_stream),
         ("EVENTS_QUEUE", &deployment.events_queue),
         ("CHUNKS_QUEUE", &deployment.chunks_queue),
+        ("VISITORS_QUEUE", &deployment.visitors_queue),
         ("SLICES_QUEUE", &deployment.slices_queue),
         ("WAKES_QUEUE", &deployment.wakes_queue),
         ("SECRETS_PREFIX", &deployment.secrets_prefix),
