@@ -10,6 +10,7 @@
 
 mod bank;
 
+mod consent;
 mod costs;
 mod deliveries;
 mod desk;
