@@ -13,7 +13,7 @@ pub struct NamespaceCode(String);
 
 /// A text that is no namespace code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no namespace code: expected 1 to 64 letters, digits, `_` or `.`")]
+#[error("`{0}` is no namespace code: expected 1 to 64 letters, digits, `_`, `.`, `-` or spaces between them")]
 pub struct InvalidNamespaceCode(String);
 
 impl NamespaceCode {
@@ -28,7 +28,8 @@ impl FromStr for NamespaceCode {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fits = (1..=64).contains(&text.len())
-            && text.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '_' | '.'));
+            && text.trim() == text
+            && text.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '_' | '.' | '-' | ' '));
         if fits { Ok(NamespaceCode(text.to_owned())) } else { Err(InvalidNamespaceCode(text.to_owned())) }
     }
 }
@@ -301,6 +302,16 @@ mod tests {
             Namespace { hashed: true, ..namespace("ECID") }.normalise("123").is_err(),
             "its rule holds all the same"
         );
+    }
+
+    #[test]
+    fn a_code_is_written_as_the_documents_write_theirs() {
+        for code in ["ECID", "Phone_SHA256_E.164", "CRM ID", "loyalty-id"] {
+            assert_eq!(code.parse::<NamespaceCode>().unwrap().as_str(), code);
+        }
+        for code in ["", " CRMID", "CRMID ", "a:b", "a\tb", "Kunde\u{e4}", &"x".repeat(65)] {
+            assert!(code.parse::<NamespaceCode>().is_err(), "{code:?}");
+        }
     }
 
     #[test]
