@@ -424,7 +424,10 @@ fn only_members_who_have_consented_are_wanted_and_a_withdrawn_consent_withdraws_
                 edges: Vec::new(),
                 fragments: BTreeSet::new(),
                 merged_into: None,
-                prospect: Default::default(),
+                prospect: false,
+                dropped: Vec::new(),
+                splits: Vec::new(),
+                arriving: BTreeSet::new(),
                 born: token,
             },
             fragments: BTreeMap::from([(
