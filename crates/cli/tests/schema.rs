@@ -93,6 +93,28 @@ fn a_document_is_shown_as_a_tree_once_what_it_refers_to_is_there() {
 }
 
 #[test]
+fn a_document_that_only_defines_shows_what_it_defines() {
+    let folder = documents();
+    let shared = r#"{
+      "$id": "https://ns.example.com/acme/common", "title": "Common",
+      "definitions": {"named": {"properties": {"xdm:name": {"type": "string"}}}, "empty": {}}
+    }"#;
+    fs::write(folder.path().join("common.json"), shared).unwrap();
+    let shown = run(&["show", "common.json"], folder.path());
+    insta::assert_snapshot!(text(&shown.stdout), @r"
+    Common
+
+    no fields of its own; defined for others:
+
+    field    type    labels  identity  rules  title
+    named    object
+    └─ name  string
+
+    1 field
+    ");
+}
+
+#[test]
 fn a_program_gets_every_field_with_its_path() {
     let folder = documents();
     let shown = run(&["show", "own/member.json", "--with", "published", "--format", "json"], folder.path());
