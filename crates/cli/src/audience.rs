@@ -2,6 +2,7 @@
 
 mod explain;
 mod reason;
+mod show;
 mod test;
 
 use std::process::ExitCode;
@@ -16,12 +17,16 @@ use domain::name::AudienceName;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Explain(explain::Args),
+    List(show::ListArgs),
+    Show(show::ShowArgs),
     Test(test::Args),
 }
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Explain(args) => explain::run(args),
+        Command::List(args) => show::list(args),
+        Command::Show(args) => show::show(args),
         Command::Test(args) => test::run(args),
     }
 }

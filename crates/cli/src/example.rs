@@ -18,6 +18,13 @@ pub(crate) fn project() -> Project {
     folder::load(&folder()).unwrap()
 }
 
+/// The catalogue of the other example, which has a site.
+pub(crate) fn shop() -> Catalogue {
+    let folder = folder().join("../home-improvement");
+    let today = "2026-01-31".parse().unwrap();
+    folder::load(&folder).unwrap().compile(None, today).unwrap().catalogue
+}
+
 /// A copy of it, to be changed.
 pub(crate) fn copy() -> TempDir {
     fn copy_below(from: &Path, to: &Path) {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anstream::{print, println};
 use anyhow::Result;
 use clap::Parser;
+use domain::audience::Evaluation;
 use domain::catalogue::Catalogue;
 use domain::profile::day;
 use domain::refusal::Refusal;
@@ -91,11 +92,20 @@ fn refuse(args: &Args, problems: &Problems) -> Result<ExitCode> {
     Ok(ExitCode::from(FINDINGS))
 }
 
+/// How many audiences there are, and how many of them are evaluated while a page waits.
+fn audiences(catalogue: &Catalogue) -> String {
+    let of_edge = catalogue.audiences.values().filter(|audience| audience.evaluation == Evaluation::Edge);
+    match (count(catalogue.audiences.len(), "audience"), of_edge.count()) {
+        (all, 0) => all,
+        (all, of_edge) => format!("{all} ({of_edge} at the edge)"),
+    }
+}
+
 fn summary(catalogue: &Catalogue) -> String {
     let mut counts = vec![
         count(catalogue.schemas.len(), "schema"),
         count(catalogue.datasets.len(), "dataset"),
-        count(catalogue.audiences.len(), "audience"),
+        audiences(catalogue),
         count(catalogue.destinations.len(), "destination"),
         count(catalogue.dataflows.len(), "dataflow"),
     ];

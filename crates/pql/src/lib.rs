@@ -11,6 +11,7 @@ mod calendar;
 mod chain;
 mod check;
 mod datum;
+mod eligibility;
 mod error;
 mod explain;
 mod functions;
@@ -31,6 +32,7 @@ mod properties;
 mod reference;
 
 pub use check::Checked;
+pub use eligibility::Eligibility;
 pub use error::{Error, ErrorKind, Span};
 pub use explain::{Item, Reason, Short};
 pub use predicate::{Context, Event, Predicate};

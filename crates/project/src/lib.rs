@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod compile;
+mod eligibility;
 mod examples;
 mod explain;
 mod folder;
@@ -18,6 +19,7 @@ mod xdm;
 mod yaml;
 
 pub use compile::Compiled;
+pub use eligibility::eligibility;
 pub use examples::Tried;
 pub use explain::{Somebody, Unexplained, explain};
 pub use forms::schema::group::{field_group, field_groups};

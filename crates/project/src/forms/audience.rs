@@ -103,18 +103,12 @@ impl AudienceForm {
         let parsed = pql::parse(expression).map_err(&mut refuse).ok()?;
         let checked =
             parsed.check(&schemas?).map_err(|errors| errors.into_iter().for_each(&mut refuse)).ok()?;
-        match self.evaluation {
-            Evaluation::Batch if checked.reads_events() => {
-                let help =
-                    "give it `evaluation: edge`: batch audiences refer to it with `inSegment`".to_owned();
-                notes.note(self.expression.at, "batch audiences do not look at events yet", help);
-            }
-            Evaluation::Edge => {
-                let reasons = checked.edge_eligibility().err().unwrap_or_default();
-                reasons.iter().cloned().for_each(&mut refuse);
-            }
-            Evaluation::Batch => {}
-        }
+        let eligibility = parsed.eligibility(&checked);
+        let against = match self.evaluation {
+            Evaluation::Batch => eligibility.batch,
+            Evaluation::Edge => eligibility.edge,
+        };
+        against.into_iter().for_each(&mut refuse);
         if let (Population::Prospects, Evaluation::Edge, Some(of)) =
             (self.population(), self.evaluation, &self.of)
         {
