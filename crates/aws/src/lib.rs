@@ -29,7 +29,8 @@ pub use error::Error;
 pub use events::{Events, Untaken};
 pub use identities::{Claim, Identities, Reference, SeenReference};
 pub use ledger::{
-    Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Watermark,
+    Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Standing,
+    Watermark,
 };
 pub use objects::{Object, Objects};
 pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};

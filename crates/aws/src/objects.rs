@@ -98,6 +98,16 @@ impl Objects {
         Ok(())
     }
 
+    /// Deletes an object. One that is not there is deleted.
+    ///
+    /// # Errors
+    /// Where the bucket cannot be written.
+    pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), Error> {
+        let delete = self.client.delete_object().bucket(bucket).key(key).send().await;
+        delete.map_err(|error| Error::of(&format!("delete an object of bucket `{bucket}`"), error))?;
+        Ok(())
+    }
+
     /// The keys of a bucket that begin with a text, in order.
     ///
     /// # Errors

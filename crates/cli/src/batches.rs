@@ -2,6 +2,7 @@
 
 mod abandon;
 mod account;
+mod approve;
 mod overview;
 mod record;
 
@@ -49,10 +50,11 @@ pub(crate) struct ListArgs {
     format: Format,
 }
 
-/// Look at one batch, or give it up
+/// Look at one batch, approve it, or give it up
 #[derive(Debug, Subcommand)]
 pub(crate) enum BatchCommand {
     Show(ShowArgs),
+    Approve(approve::Args),
     Abandon(abandon::Args),
 }
 
@@ -100,6 +102,7 @@ pub(crate) fn list(args: &ListArgs) -> Result<ExitCode> {
 pub(crate) fn one(command: &BatchCommand) -> Result<ExitCode> {
     match command {
         BatchCommand::Show(args) => show(args),
+        BatchCommand::Approve(args) => approve::run(args),
         BatchCommand::Abandon(args) => abandon::run(args),
     }
 }

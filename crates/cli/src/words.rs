@@ -93,7 +93,7 @@ pub(crate) fn status_cell(status: BatchStatus) -> Cell {
     let style = match status {
         BatchStatus::Success => GREEN,
         BatchStatus::Failed => RED,
-        BatchStatus::Superseded => YELLOW,
+        BatchStatus::Superseded | BatchStatus::NeedsApproval => YELLOW,
         BatchStatus::Checking | BatchStatus::Waiting | BatchStatus::Applying => Style::new(),
     };
     Cell::styled(status.to_string(), style)

@@ -42,6 +42,50 @@ pub struct Batch {
     pub chunks: u32,
     /// How many of them are not applied yet.
     pub remaining: u32,
+    /// What it says of its dataset as a whole, where that is one of snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
+}
+
+/// A batch as the whole of its dataset: whom it is about, and whom it lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// How many primary identities its accepted rows are about.
+    pub keys: u64,
+    /// Into how many parts the sorted list of their keys was cut.
+    pub parts: u32,
+    /// Of how many records it was held against those that stood, and how many of these it lacks; nothing, before it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<Lacks>,
+    /// Who approved that these are removed, where that had to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approval>,
+}
+
+/// What a snapshot lacks of what stood before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacks {
+    /// How many primary identities the snapshots before it are about.
+    pub of: u64,
+    /// How many of these it lacks.
+    pub missing: u64,
+}
+
+impl Lacks {
+    /// The share that is missing, in percent.
+    #[expect(clippy::cast_precision_loss, reason = "a share of records needs no more than 2^53 of them")]
+    pub fn percent(self) -> f64 {
+        if self.of == 0 { 0.0 } else { self.missing as f64 * 100.0 / self.of as f64 }
+    }
+}
+
+/// A person's word that a snapshot may be applied, whatever it lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Batch {
@@ -60,6 +104,9 @@ pub enum BatchStatus {
     Checking,
     /// It is checked, and waits for an earlier batch of its dataset to end.
     Waiting,
+    /// It is a snapshot that lacks so much that a person has to approve it. No profile was touched, and later batches of
+    /// its dataset wait.
+    NeedsApproval,
     /// Its rows are being applied.
     Applying,
     /// All of its rows are accounted for.
@@ -83,6 +130,7 @@ impl fmt::Display for BatchStatus {
         formatter.write_str(match self {
             BatchStatus::Checking => "checking",
             BatchStatus::Waiting => "waiting",
+            BatchStatus::NeedsApproval => "needs_approval",
             BatchStatus::Applying => "applying",
             BatchStatus::Success => "success",
             BatchStatus::Failed => "failed",
@@ -91,7 +139,8 @@ impl fmt::Display for BatchStatus {
     }
 }
 
-/// What became of rows. Every row that was received is in exactly one of the others, `created` and `matched` apart.
+/// What became of rows. Every row that was received is in exactly one of the others, `created`, `matched` and `removed`
+/// apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
@@ -111,6 +160,8 @@ pub struct Counts {
     pub matched: u64,
     /// Profiles that were created.
     pub created: u64,
+    /// Records that a snapshot lacked, and that are gone.
+    pub removed: u64,
 }
 
 impl Counts {
@@ -123,6 +174,7 @@ impl Counts {
         self.unmatched += other.unmatched;
         self.matched += other.matched;
         self.created += other.created;
+        self.removed += other.removed;
         for (code, count) in &other.failed {
             *self.failed.entry(code.clone()).or_default() += count;
         }

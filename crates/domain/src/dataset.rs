@@ -9,6 +9,13 @@ use crate::label::Label;
 use crate::name::{DatasetName, DatastreamName, PartnerName, SchemaName};
 use crate::value::FieldPath;
 
+/// The share of records that a snapshot may lack where its dataset states none, in percent.
+pub const APPROVE_ABOVE: f64 = 10.0;
+
+fn approve_above() -> f64 {
+    APPROVE_ABOVE
+}
+
 /// A dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dataset {
@@ -32,6 +39,10 @@ pub struct Dataset {
     pub on_unmatched: OnUnmatched,
     /// The share of failed rows, in percent, above which a batch fails as a whole and touches no profile.
     pub error_threshold: f64,
+    /// The share of records that a snapshot may lack, in percent of those of the file before it, above which it waits for
+    /// a person's approval. Only of datasets that are snapshots.
+    #[serde(default = "approve_above")]
+    pub approve_above: f64,
     /// How long its data is kept.
     #[serde(default)]
     pub retention: Retention,
@@ -115,6 +126,9 @@ pub enum WriteMode {
     Replace,
     /// The row gives some attributes; the others stay. The newest value of each attribute stands.
     Upsert,
+    /// The row is the whole record, and the rows of a file are all that there is: a record that the newest file lacks is
+    /// gone.
+    Snapshot,
 }
 
 /// What becomes of a row whose identities no profile has.

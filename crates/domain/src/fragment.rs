@@ -288,8 +288,8 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
         ));
     };
     let next = match rules.mode {
-        WriteMode::Replace if record.token < stored.token => return Change::Older,
-        WriteMode::Replace => {
+        WriteMode::Replace | WriteMode::Snapshot if record.token < stored.token => return Change::Older,
+        WriteMode::Replace | WriteMode::Snapshot => {
             written(record.token, record.attributes.clone(), BTreeMap::new(), record.partner_ids.clone())
         }
         WriteMode::Upsert => {

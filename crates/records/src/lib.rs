@@ -30,6 +30,7 @@
 //! #     write_mode: WriteMode::Replace,
 //! #     on_unmatched: OnUnmatched::Create,
 //! #     error_threshold: 5.0,
+//! #     approve_above: 10.0,
 //! #     retention: Retention::default(),
 //! # };
 //! let file = "email,age\nmary@example.com,37\njohn@example.com,unknown\n";

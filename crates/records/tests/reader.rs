@@ -75,6 +75,7 @@ fn dataset() -> Dataset {
         write_mode: WriteMode::Replace,
         on_unmatched: OnUnmatched::Create,
         error_threshold: 5.0,
+        approve_above: 10.0,
         retention: Retention::default(),
     }
 }

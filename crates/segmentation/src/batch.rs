@@ -126,6 +126,7 @@ mod tests {
             write_mode: WriteMode::Replace,
             on_unmatched: OnUnmatched::Create,
             error_threshold: 0.0,
+            approve_above: 10.0,
             retention: domain::dataset::Retention::default(),
         };
         let newest = MergePolicy {

@@ -14,10 +14,10 @@ use crate::row::{Applier, Outcome};
 use crate::staging::{self, StagedRow};
 
 /// How many rows are applied between two notes of progress. A worker that dies repeats at most so many.
-const STEP_ROWS: usize = 250;
+pub(crate) const STEP_ROWS: usize = 250;
 
 /// How many rows are applied at a time.
-const ROWS_AT_ONCE: usize = 32;
+pub(crate) const ROWS_AT_ONCE: usize = 32;
 
 impl Ingest {
     /// Applies what is left of a chunk.
@@ -27,6 +27,9 @@ impl Ingest {
         let mut chunk = ledger.chunk(key).await?.ok_or("there is no such chunk")?;
         if chunk.done || batch.status != BatchStatus::Applying {
             return self.end_turn(&key.dataset, key.batch).await;
+        }
+        if chunk.removes {
+            return self.remove(&batch, key, chunk).await;
         }
         let in_force =
             self.store.catalogue().await?.ok_or("no catalogue is in force: apply a project first")?;
@@ -108,7 +111,7 @@ impl Ingest {
         Ok(counts)
     }
 
-    fn take_units(&self) -> Units {
+    pub(crate) fn take_units(&self) -> Units {
         self.store.profiles.take_units().plus(self.store.identities.take_units())
     }
 }

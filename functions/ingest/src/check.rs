@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 
 use aws::{ChunkKey, InForce, Object, Queue};
-use domain::batch::{Batch, BatchStatus, Counts};
-use domain::dataset::Dataset;
+use domain::batch::{Batch, BatchStatus, Counts, Snapshot};
+use domain::dataset::{Dataset, WriteMode};
 use domain::fragment::OrderToken;
 use domain::identity::{IdentityKey, Keyring};
 use domain::ingest::Intake;
@@ -21,6 +21,7 @@ use tracing::info;
 use crate::handler::{Failure, Ingest};
 use crate::message::{Arrival, Work};
 use crate::quarantine::{self, Line, code};
+use crate::snapshot::{self, PART_KEYS};
 use crate::staging::{self, CHUNK_ROWS, StagedRow};
 
 /// How many set-aside rows a part of the quarantine has at most.
@@ -33,6 +34,7 @@ const PARTS_AHEAD: usize = 2;
 enum Part {
     Accepted { chunk: u32, rows: Vec<StagedRow> },
     SetAside { part: u32, rows: Vec<Line> },
+    Keys { part: u32, keys: Vec<IdentityKey> },
 }
 
 /// What the checking pass found.
@@ -40,6 +42,8 @@ struct Checked {
     counts: Counts,
     /// The rows of each chunk that later rows have taken the place of, and how many rows each chunk has.
     chunks: BTreeMap<u32, (u64, BTreeSet<u64>)>,
+    /// Whom the rows are about, where they are all that there is.
+    snapshot: Option<Snapshot>,
 }
 
 /// Why a file cannot be checked to its end.
@@ -130,6 +134,7 @@ impl Ingest {
             checked: Counts::default(),
             chunks: 0,
             remaining: 0,
+            snapshot: None,
         };
         if self.store.ledger.open_batch(&batch).await? {
             return Ok(batch);
@@ -186,6 +191,7 @@ impl Ingest {
 
     async fn write(&self, dataset: &Dataset, batch: u64, part: Part) -> Result<(), Failure> {
         let (key, content) = match part {
+            Part::Keys { part, keys } => (snapshot::key(&dataset.name, batch, part), snapshot::write(&keys)),
             Part::Accepted { chunk, rows } => {
                 (staging::key(&dataset.name, batch, chunk), staging::write(&rows)?)
             }
@@ -201,6 +207,7 @@ impl Ingest {
     /// Judges a checked file by its error threshold, and writes its chunks where it passes.
     async fn conclude(&self, dataset: &Dataset, batch: &mut Batch, checked: Checked) -> Result<(), Failure> {
         batch.checked = checked.counts;
+        batch.snapshot = checked.snapshot;
         let duplicates = batch.checked.failed.get(code::DUPLICATE).copied().unwrap_or_default();
         let failed = batch.checked.all_failed() - duplicates;
         let share = percent(failed, batch.checked.received);
@@ -285,7 +292,7 @@ impl Checker {
         })?;
         let mut gathering = Gathering {
             parts,
-            checked: Checked { counts: Counts::default(), chunks: BTreeMap::new() },
+            checked: Checked { counts: Counts::default(), chunks: BTreeMap::new(), snapshot: None },
             standing: HashMap::new(),
             accepted: Vec::new(),
             chunk: 0,
@@ -299,7 +306,7 @@ impl Checker {
                 Err(rejected) => gathering.set_aside(Line::rejected(rejected))?,
             }
         }
-        gathering.end()
+        gathering.end(self.dataset.write_mode)
     }
 
     fn take(&self, intake: &Intake<'_>, row: Row, gathering: &mut Gathering<'_>) -> Result<(), Unreadable> {
@@ -374,6 +381,23 @@ impl Gathering<'_> {
         self.hand_over(part)
     }
 
+    /// Hands over whom the rows are about, in the order of their keys. These are in memory for the sake of duplicates.
+    fn hand_over_keys(&mut self) -> Result<Snapshot, Unreadable> {
+        let mut keys: Vec<IdentityKey> = std::mem::take(&mut self.standing).into_keys().collect();
+        keys.sort_unstable();
+        let mut snapshot = Snapshot {
+            keys: keys.len().try_into().unwrap_or(u64::MAX),
+            parts: 0,
+            lacks: None,
+            approved: None,
+        };
+        for keys in keys.chunks(PART_KEYS) {
+            self.hand_over(Part::Keys { part: snapshot.parts, keys: keys.to_vec() })?;
+            snapshot.parts += 1;
+        }
+        Ok(snapshot)
+    }
+
     /// Waits while too much is on its way to be written already, so that memory does not grow with the file.
     fn hand_over(&self, part: Part) -> Result<(), Unreadable> {
         self.parts
@@ -381,12 +405,15 @@ impl Gathering<'_> {
             .map_err(|_| Unreadable::Source(std::io::Error::other("what was read could not be written")))
     }
 
-    fn end(mut self) -> Result<Checked, Unreadable> {
+    fn end(mut self, write_mode: WriteMode) -> Result<Checked, Unreadable> {
         if !self.accepted.is_empty() {
             self.hand_over_accepted()?;
         }
         if !self.set_aside.is_empty() {
             self.hand_over_set_aside()?;
+        }
+        if write_mode == WriteMode::Snapshot {
+            self.checked.snapshot = Some(self.hand_over_keys()?);
         }
         Ok(self.checked)
     }

@@ -2,6 +2,7 @@
 
 use aws::{ChunkKey, Lease, Queue, Watermark};
 use domain::batch::BatchStatus;
+use domain::dataset::WriteMode;
 use domain::name::DatasetName;
 use jiff::Timestamp;
 use tracing::info;
@@ -14,20 +15,18 @@ impl Ingest {
     /// being applied, sets it aside if a newer one was.
     pub(crate) async fn take_turn(&self, dataset: &DatasetName, number: u64) -> Result<(), Failure> {
         let ledger = &self.store.ledger;
-        let batch = ledger.batch(Some(dataset), number).await?.ok_or("there is no such batch")?;
-        if batch.status.has_ended() {
-            return self.end_turn(dataset, number).await;
+        let mut batch = ledger.batch(Some(dataset), number).await?.ok_or("there is no such batch")?;
+        match batch.status {
+            status if status.has_ended() => return self.end_turn(dataset, number).await,
+            // It holds the lease, until a person says what is to become of it.
+            BatchStatus::NeedsApproval => return Ok(()),
+            _ => {}
         }
         let in_force =
             self.store.catalogue().await?.ok_or("no catalogue is in force: apply a project first")?;
-        let has_row_times = in_force
-            .catalogue
-            .datasets
-            .get(dataset)
-            .ok_or_else(|| format!("dataset `{dataset}` is not in the catalogue any more"))?
-            .files()
-            .is_some_and(|files| files.row_time.is_some());
-        if !has_row_times {
+        let known = in_force.catalogue.datasets.get(dataset);
+        let known = known.ok_or_else(|| format!("dataset `{dataset}` is not in the catalogue any more"))?;
+        if known.files().is_none_or(|files| files.row_time.is_none()) {
             match ledger.acquire(dataset, Watermark { time: batch.time, batch: number }).await? {
                 Lease::Held => {}
                 Lease::Waiting => {
@@ -46,6 +45,12 @@ impl Ingest {
                     info!(batch = number, %dataset, "A batch is superseded.");
                     return self.start_next(dataset).await;
                 }
+            }
+        }
+        if known.write_mode == WriteMode::Snapshot && batch.status == BatchStatus::Waiting {
+            match self.compare(known, batch).await? {
+                Some(compared) => batch = compared,
+                None => return Ok(()),
             }
         }
         let (from, to) = (BatchStatus::Waiting, BatchStatus::Applying);
@@ -75,6 +80,7 @@ impl Ingest {
         if ledger.move_batch(Some(dataset), number, from, to, None, Timestamp::now()).await? {
             info!(batch = number, %dataset, "A batch is applied.");
         }
+        self.stand_alone(&batch).await?;
         ledger.release(dataset, number).await?;
         self.start_next(dataset).await
     }

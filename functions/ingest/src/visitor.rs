@@ -97,7 +97,8 @@ impl Linking<'_> {
         let Store { identities, visitors, profiles, .. } = self.store;
         let linked = identities.link(self.ecid).await?;
         for holder in self.stored.link.holders().filter(|holder| linked.as_ref() != Some(*holder)) {
-            touched.insert(self.survivor(holder).await?);
+            touched.insert(holder.clone());
+            touched.extend(self.store.live(holder).await?.map(|(profile, _)| profile));
         }
         touched.extend(linked.clone());
         if self.stored.version == 0 {

@@ -26,5 +26,6 @@ mod profiles;
 mod runs;
 mod server;
 mod shop;
+mod snapshots;
 mod target;
 mod visitors;

@@ -41,6 +41,9 @@ pub struct Chunk {
     pub units: Units,
     /// Whether all are accounted for.
     pub done: bool,
+    /// Whether its rows are keys of records that a snapshot lacks, and that are to be removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removes: bool,
 }
 
 /// Rows of a chunk that are accounted for in one step.

@@ -6,6 +6,7 @@ mod catalogue;
 mod lease;
 mod refusals;
 mod runs;
+mod snapshots;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -20,6 +21,7 @@ pub use catalogue::{Applied, Moved};
 pub use lease::{Lease, Watermark};
 pub use refusals::RefusalRecord;
 pub use runs::{Run, Slice, SliceKey};
+pub use snapshots::Standing;
 
 use crate::Error;
 use crate::condition::unless_refused;

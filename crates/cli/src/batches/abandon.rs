@@ -23,7 +23,7 @@ use crate::terminal::{self, Format, GREEN};
 #[command(after_help = "Examples:
   tributary batch abandon northlight_enrichment 3 --reason \"the file was of another market\"
 
-Exit codes: 0 given up; 1 there is no such batch, or it is neither waiting nor being applied; 2 could not be done.")]
+Exit codes: 0 given up; 1 there is no such batch, or it neither waits nor is being applied; 2 could not be done.")]
 pub(crate) struct Args {
     /// The batch's dataset
     dataset: DatasetName,
@@ -67,9 +67,11 @@ fn in_the_way(batch: Option<Batch>, args: &Args) -> Result<Batch> {
         bail!("dataset `{dataset}` has no batch {number}: look at `tributary batches`");
     };
     match batch.status {
-        BatchStatus::Waiting | BatchStatus::Applying | BatchStatus::Failed => Ok(batch),
+        BatchStatus::Waiting | BatchStatus::NeedsApproval | BatchStatus::Applying | BatchStatus::Failed => {
+            Ok(batch)
+        }
         status @ (BatchStatus::Checking | BatchStatus::Success | BatchStatus::Superseded) => bail!(
-            "batch {number} has the status `{status}`: only one that is `waiting` or `applying` can be given up"
+            "batch {number} has the status `{status}`: only one that is `waiting`, `needs_approval` or `applying` can be given up"
         ),
     }
 }
@@ -126,13 +128,16 @@ mod tests {
             checked: Counts::default(),
             chunks: 4,
             remaining: 3,
+            snapshot: None,
         }
     }
 
     #[test]
     fn only_what_stands_in_the_way_can_be_given_up() {
         let args = Args::parse_from(["abandon", "crm", "3", "--reason", "wrong file"]);
-        for status in [BatchStatus::Waiting, BatchStatus::Applying, BatchStatus::Failed] {
+        for status in
+            [BatchStatus::Waiting, BatchStatus::NeedsApproval, BatchStatus::Applying, BatchStatus::Failed]
+        {
             assert_eq!(in_the_way(Some(batch(status)), &args).unwrap().status, status);
         }
         for status in [BatchStatus::Checking, BatchStatus::Success, BatchStatus::Superseded] {

@@ -159,6 +159,7 @@ pub(crate) mod sample {
             checked: Counts { received: 1_800, ..failed("invalid_number", 12) },
             chunks: 2,
             remaining: 0,
+            snapshot: None,
         };
         let first = Counts {
             ingested: 900,

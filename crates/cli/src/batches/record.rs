@@ -1,6 +1,6 @@
 //! One batch with everything that is known of it.
 
-use domain::batch::{Batch, Counts};
+use domain::batch::{Approval, Batch, Counts};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -58,6 +58,16 @@ fn facts(account: &Account, now: Timestamp) -> String {
     fact("bytes", number(*bytes).into());
     fact("stands for", time(account.batch.time).into());
     fact("opened", time(*opened).into());
+    if let Some(snapshot) = &account.batch.snapshot {
+        fact("is about", format!("{} records", number(snapshot.keys)).into());
+        if let Some(lacks) = snapshot.lacks {
+            let (missing, of) = (number(lacks.missing), number(lacks.of));
+            fact("lacks", format!("{missing} of {of} that stood before").into());
+        }
+        if let Some(Approval { by, at }) = &snapshot.approved {
+            fact("approved", format!("by {by}, {}", time(*at)).into());
+        }
+    }
     fact("took", duration(account.duration(now)).into());
     table.body()
 }
@@ -73,6 +83,7 @@ fn rows(account: &Account, counts: &Counts) -> String {
         ("failed", counts.all_failed()),
         ("matched", counts.matched),
         ("profiles created", counts.created),
+        ("removed, as the file lacks them", counts.removed),
     ];
     for (name, count) in of {
         table.row([name.into(), number(count).into()]);

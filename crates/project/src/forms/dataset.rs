@@ -1,7 +1,7 @@
 //! `datasets/<name>.yaml`: where a kind of rows comes from, and how they are written to profiles.
 
 use domain::dataset::{
-    Dataset, DatastreamSource, FileSource, Format, OnUnmatched, Retention, Source, WriteMode,
+    APPROVE_ABOVE, Dataset, DatastreamSource, FileSource, Format, OnUnmatched, Retention, Source, WriteMode,
 };
 use domain::label::Label;
 use domain::name::{DatasetName, DatastreamName, PartnerName, SchemaName};
@@ -34,6 +34,7 @@ pub(crate) struct DatasetForm {
     write_mode: WriteMode,
     on_unmatched: Option<At<OnUnmatched>>,
     error_threshold: Option<f64>,
+    approve_above: Option<f64>,
     retention: Retention,
 }
 
@@ -69,13 +70,16 @@ impl Read for DatasetForm {
         let write_mode = members.optional("write_mode", notes);
         let on_unmatched = members.optional("on_unmatched", notes);
         let error_threshold = members.optional::<At<f64>>("error_threshold", notes);
+        let approve_above = members.optional::<At<f64>>("approve_above", notes);
         let retention = members.optional("retention", notes);
         members.finish(notes);
         let (source, write_mode) = (source?, write_mode?);
-        if let (SourceForm::Files(files), None) = (&source, write_mode) {
-            let help = "add `write_mode: replace` or `write_mode: upsert`".to_owned();
+        if let (SourceForm::Files(files), None) = (&source, &write_mode) {
+            let help = "add `write_mode: replace`, `write_mode: upsert` or `write_mode: snapshot`".to_owned();
             notes.note(files.prefix.at, "`write_mode` is missing", help);
         }
+        check_snapshot(&source, write_mode.as_ref(), approve_above.as_ref().and_then(Option::as_ref), notes);
+        let write_mode = write_mode.map(|mode: At<WriteMode>| mode.value);
         let error_threshold = error_threshold?;
         if let Some(At { value, at }) =
             error_threshold.as_ref().filter(|share| !(0.0..=100.0).contains(&share.value))
@@ -95,14 +99,49 @@ impl Read for DatasetForm {
             write_mode: write_mode.unwrap_or(WriteMode::Replace),
             on_unmatched: on_unmatched?,
             error_threshold: error_threshold.map(|share| share.value),
+            approve_above: approve_above?.map(|share| share.value),
             retention: retention?.unwrap_or_default(),
         })
     }
 }
 
+/// Only files are snapshots, and only such of which each stands for one time: whether a record is missing could not be
+/// told of rows that have times of their own.
+fn check_snapshot(
+    source: &SourceForm,
+    write_mode: Option<&At<WriteMode>>,
+    approve_above: Option<&At<f64>>,
+    notes: &mut Notes<'_>,
+) {
+    let snapshot = write_mode.filter(|mode| mode.value == WriteMode::Snapshot);
+    match (snapshot, source) {
+        (Some(mode), SourceForm::Datastream(_)) => {
+            notes.note(mode.at, "events of a datastream are no snapshot: none is all that there is", None);
+        }
+        (Some(_), SourceForm::Files(FilesForm { row_time: Some(row_time), .. })) => {
+            let message = "the rows of a snapshot have no times of their own: a file stands for one time";
+            let help = "take `row_time` out, and say with `file_time` how the file's name tells that time";
+            notes.note(row_time.at, message, help.to_owned());
+        }
+        _ => {}
+    }
+    let Some(At { value, at }) = approve_above else { return };
+    if snapshot.is_none() {
+        let message = "`approve_above` is of snapshots: nothing else removes what a file lacks";
+        notes.note(*at, message, "add `write_mode: snapshot`, or take the line out".to_owned());
+    } else if !(0.0..=100.0).contains(value) {
+        notes.note(*at, format!("`{value}` is no share in percent, 0 to 100"), None);
+    }
+}
+
 impl Read for WriteMode {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<WriteMode> {
-        word(node, &[("replace", WriteMode::Replace), ("upsert", WriteMode::Upsert)], notes)
+        let words = [
+            ("replace", WriteMode::Replace),
+            ("upsert", WriteMode::Upsert),
+            ("snapshot", WriteMode::Snapshot),
+        ];
+        word(node, &words, notes)
     }
 }
 
@@ -448,6 +487,7 @@ impl DatasetForm {
             write_mode: self.write_mode,
             on_unmatched: self.on_unmatched.as_ref().map_or(of_origin, |on_unmatched| on_unmatched.value),
             error_threshold: self.error_threshold.unwrap_or(ERROR_THRESHOLD),
+            approve_above: self.approve_above.unwrap_or(APPROVE_ABOVE),
             retention: self.retention,
         })
     }

@@ -11,23 +11,7 @@ use domain::name::DatasetName;
 use super::Linking;
 use crate::handler::Failure;
 
-/// How often in a row a profile may have been merged away.
-const MOST_MERGES: usize = 100;
-
 impl Linking<'_> {
-    /// What has become of a profile, if it was merged away.
-    pub(super) async fn survivor(&self, profile: &ProfileId) -> Result<ProfileId, Failure> {
-        let mut profile = profile.clone();
-        for _ in 0..MOST_MERGES {
-            let graph = self.store.profiles.graph(&profile).await?;
-            match graph.and_then(|graph| graph.merged_into) {
-                Some(survivor) => profile = survivor,
-                None => break,
-            }
-        }
-        Ok(profile)
-    }
-
     /// Takes the visitor off profiles, but one.
     pub(super) async fn leave_all_but(
         &self,
