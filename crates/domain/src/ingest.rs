@@ -41,6 +41,38 @@ pub enum InvalidRecord {
         /// What is wrong with its value.
         source: InvalidIdentity,
     },
+    /// It is larger than [`LARGEST_RECORD`].
+    #[error("the record takes {0} bytes: expected at most {LARGEST_RECORD}")]
+    TooLarge(usize),
+    /// An array in it has more than [`MOST_ELEMENTS`] elements.
+    #[error("an array in the record has {0} elements: expected at most {MOST_ELEMENTS}")]
+    TooManyElements(usize),
+    /// It has more than [`MOST_RECORD_IDENTITIES`] identities.
+    #[error("the record has {0} identities: expected at most {MOST_RECORD_IDENTITIES}")]
+    TooManyIdentities(usize),
+}
+
+/// The most bytes that a record takes (the limit of the documents, as are the next two).
+pub const LARGEST_RECORD: usize = 100 * 1024;
+
+/// The most elements of an array in a record.
+pub const MOST_ELEMENTS: usize = 500;
+
+/// The most identities of a record, partner IDs among them.
+pub const MOST_RECORD_IDENTITIES: usize = 20;
+
+/// The most bytes of an event. Of a larger one nothing is remembered.
+pub const LARGEST_EVENT: usize = 10 * 1024;
+
+/// Holds a record against the limits of the documents.
+fn check_limits(identities: usize, attributes: &Object) -> Result<(), InvalidRecord> {
+    let (elements, bytes) = (value::longest_array(attributes), value::stored_bytes(attributes));
+    match () {
+        () if identities > MOST_RECORD_IDENTITIES => Err(InvalidRecord::TooManyIdentities(identities)),
+        () if elements > MOST_ELEMENTS => Err(InvalidRecord::TooManyElements(elements)),
+        () if bytes > LARGEST_RECORD => Err(InvalidRecord::TooLarge(bytes)),
+        () => Ok(()),
+    }
 }
 
 impl<'a> Intake<'a> {
@@ -63,7 +95,7 @@ impl<'a> Intake<'a> {
     /// a change of case alone is no change.
     ///
     /// # Errors
-    /// Where the primary identity is missing, or an identity breaks its namespace's rule.
+    /// Where the primary identity is missing, an identity breaks its namespace's rule, or the record is beyond a limit.
     pub fn record(&self, mut attributes: Object, token: OrderToken) -> Result<Record, InvalidRecord> {
         let mut primary = None;
         let mut others: Vec<Identity> = Vec::new();
@@ -87,6 +119,7 @@ impl<'a> Intake<'a> {
             }
         }
         let primary = primary.ok_or(InvalidRecord::NoIdentityField)?;
+        check_limits(1 + others.len() + partner_ids.len(), &attributes)?;
         Ok(Record { token, primary, others, partner_ids, attributes })
     }
 
@@ -155,5 +188,25 @@ impl<'a> Intake<'a> {
             confirm_after: self.confirm_after(),
             today: day_number(now),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_may_be_as_large_as_the_documents_say_and_no_larger() {
+        let array = |length: usize| {
+            let nested =
+                Object::from([("items".to_owned(), Value::Array(vec![Value::Boolean(true); length]))]);
+            Object::from([("outer".to_owned(), Value::Array(vec![Value::Object(nested)]))])
+        };
+        let text = |length| Object::from([("text".to_owned(), Value::String("x".repeat(length)))]);
+        assert_eq!(check_limits(20, &array(500)), Ok(()));
+        assert_eq!(check_limits(21, &Object::new()), Err(InvalidRecord::TooManyIdentities(21)));
+        assert_eq!(check_limits(1, &array(501)), Err(InvalidRecord::TooManyElements(501)));
+        assert_eq!(check_limits(1, &text(100 * 1024 - 8)), Ok(()));
+        assert_eq!(check_limits(1, &text(100 * 1024)), Err(InvalidRecord::TooLarge(100 * 1024 + 8)));
     }
 }

@@ -144,6 +144,18 @@ pub fn stored_bytes(object: &Object) -> usize {
     3 + object.iter().map(|(name, value)| 1 + name.len() + of(value)).sum::<usize>()
 }
 
+/// How many elements the longest array in an object has, at any depth.
+pub fn longest_array(object: &Object) -> usize {
+    fn of(value: &Value) -> usize {
+        match value {
+            Value::Array(items) => items.iter().map(of).fold(items.len(), usize::max),
+            Value::Object(members) => longest_array(members),
+            Value::Boolean(_) | Value::Integer(_) | Value::Double(_) | Value::String(_) => 0,
+        }
+    }
+    object.values().map(of).max().unwrap_or_default()
+}
+
 /// A field's place in a record, its names joined by dots: `partner.netWorthBand`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -85,7 +85,7 @@ impl Ingest {
                 let token = order_token(row.time.unwrap_or(batch_time), key.batch, row.row);
                 let outcome = match intake.record(row.attributes.clone(), token) {
                     Ok(record) => applier.apply(&record).await?,
-                    Err(error) => Outcome::SetAside(code::INVALID_IDENTITY, error.to_string()),
+                    Err(error) => Outcome::SetAside(code::of(&error), error.to_string()),
                 };
                 Ok::<_, Failure>((row.clone(), outcome))
             })

@@ -314,7 +314,7 @@ impl Checker {
         let staged =
             StagedRow { row: row.number, line: row.line, time: row.time, attributes: row.attributes };
         match intake.record(staged.attributes.clone(), token) {
-            Err(error) => gathering.set_aside(Line::of(staged, code::INVALID_IDENTITY, error.to_string())),
+            Err(error) => gathering.set_aside(Line::of(staged, code::of(&error), error.to_string())),
             Ok(record) => {
                 let row = StagedRow { attributes: record.attributes, ..staged };
                 gathering.accept(record.primary.key, token, row)

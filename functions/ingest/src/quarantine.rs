@@ -9,6 +9,26 @@ use crate::staging::StagedRow;
 
 /// The codes that this function adds to those of the reader. They never change.
 pub mod code {
+    use domain::ingest::InvalidRecord;
+
+    /// The code of a row that comes to no record.
+    pub fn of(error: &InvalidRecord) -> &'static str {
+        match error {
+            InvalidRecord::NoPrimary(_) | InvalidRecord::NoIdentityField | InvalidRecord::Identity { .. } => {
+                INVALID_IDENTITY
+            }
+            InvalidRecord::TooLarge(_) => RECORD_TOO_LARGE,
+            InvalidRecord::TooManyElements(_) => TOO_MANY_ELEMENTS,
+            InvalidRecord::TooManyIdentities(_) => TOO_MANY_RECORD_IDENTITIES,
+        }
+    }
+
+    /// The record takes more bytes than one may.
+    pub const RECORD_TOO_LARGE: &str = "record_too_large";
+    /// An array of the record has more elements than one may.
+    pub const TOO_MANY_ELEMENTS: &str = "too_many_elements";
+    /// The record has more identities than one may.
+    pub const TOO_MANY_RECORD_IDENTITIES: &str = "too_many_record_identities";
     /// An identity breaks the rule of its namespace.
     pub const INVALID_IDENTITY: &str = "invalid_identity";
     /// A later row of the same batch is about the same primary identity.

@@ -13,7 +13,8 @@ use domain::fragment::{Change, Fragment, FragmentKey, Record, WriteRules, decide
 use domain::graph::linking::Rules;
 use domain::graph::{Contradiction, Graph};
 use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
-use domain::ingest::Intake;
+use domain::ingest::{Intake, InvalidRecord, LARGEST_RECORD};
+use domain::value;
 use jiff::Timestamp;
 
 use crate::quarantine::code;
@@ -194,6 +195,12 @@ impl<'a> Applier<'a> {
             }
             Change::Written(fragment) => fragment,
         };
+        // What several records add up to is one.
+        let bytes = value::stored_bytes(&fragment.attributes);
+        if bytes > LARGEST_RECORD {
+            let reason = InvalidRecord::TooLarge(bytes).to_string();
+            return Ok(Try::Settled(Outcome::SetAside(code::RECORD_TOO_LARGE, reason)));
+        }
         // A fragment of the same identities was linked when it was written: only others need the graph.
         if stored.as_ref().is_none_or(|stored| stored.identities != fragment.identities) {
             match self.link(record, profile, around).await? {

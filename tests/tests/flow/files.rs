@@ -204,3 +204,19 @@ async fn odd_files_and_notifications_end_in_a_clear_status_and_never_come_again(
     assert_eq!((batch.key.as_str(), batch.status), ("crm/customers of März+1.csv", BatchStatus::Success));
     assert_eq!(counts.unchanged, 1);
 }
+
+#[tokio::test]
+async fn rows_that_add_up_to_more_than_a_record_may_hold_are_set_aside() {
+    let bank = Bank::open().await;
+    let dataset = "datasets/crm_customers.yaml";
+    bank.flow.local.project.edit(dataset, "write_mode: replace", "write_mode: upsert");
+    bank.flow.local.apply().await;
+    let half = "x".repeat(60 * 1024);
+    let first = format!("C-9,nina.note@example.com,,{half},,,,,,2026-01-01T00:00:00Z");
+    let last = format!("C-9,nina.note@example.com,,,{half},,,,,2026-01-02T00:00:00Z");
+    bank.flow.bring("crm/first.csv", customers(&[&first])).await;
+    assert_eq!(bank.last_batch(OWN).await.1.ingested, 1);
+    bank.flow.bring("crm/last.csv", customers(&[&last])).await;
+    let (_, counts) = bank.last_batch(OWN).await;
+    assert_eq!((counts.ingested, counts.failed.get("record_too_large")), (0, Some(&1)), "{counts:?}");
+}
