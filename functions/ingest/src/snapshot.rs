@@ -194,7 +194,9 @@ impl Ingest {
         let identities = &self.store.identities;
         let named = match identities.link(primary).await? {
             Some(profile) => BTreeSet::from([profile]),
-            None => identities.references(primary).await?.into_iter().map(|reference| reference.profile).collect(),
+            None => {
+                identities.references(primary).await?.into_iter().map(|reference| reference.profile).collect()
+            }
         };
         let mut holders = BTreeSet::new();
         for profile in &named {

@@ -83,7 +83,7 @@ fn rows(account: &Account, counts: &Counts) -> String {
         ("failed", counts.all_failed()),
         ("matched", counts.matched),
         ("profiles created", counts.created),
-        ("removed, as the file lacks them", counts.removed),
+        ("records removed", counts.removed),
     ];
     for (name, count) in of {
         table.row([name.into(), number(count).into()]);
