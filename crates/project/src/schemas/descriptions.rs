@@ -81,7 +81,7 @@ pub(crate) const DESCRIPTIONS: &[(&str, &str, &str)] = &[
     (
         "Dataset",
         "write_mode",
-        "What a row does to the record before it: `replace` it, or `upsert` the attributes that it has.",
+        "What a row does to the record before it: `replace` it, or `upsert` the attributes that it has; a `snapshot` replaces it, and what the newest file lacks is removed.",
     ),
     (
         "Dataset",
@@ -92,6 +92,11 @@ pub(crate) const DESCRIPTIONS: &[(&str, &str, &str)] = &[
         "Dataset",
         "error_threshold",
         "Up to how many of a file's rows may be unusable, in percent (5); above, no profile is touched.",
+    ),
+    (
+        "Dataset",
+        "approve_above",
+        "Up to how many of the records that stand a snapshot may lack, in percent (10); above, a person has to approve it.",
     ),
     ("Dataset", "retention", "For how long data may be used; for ever without it."),
     ("Retention", "days", "For so many days after it was last confirmed."),
