@@ -64,7 +64,7 @@ async fn what_the_newest_file_lacks_is_gone_and_so_is_its_partner_id() {
     assert_eq!(known(&bank).await, ["bobby", "carla", "dora"]);
     let store = &bank.flow.local.store;
     let lists = store.objects.list(&store.deployment.data, "snapshots/").await.unwrap();
-    assert_eq!(lists.len(), 2, "the list that stands, and that of the file which was superseded: {lists:?}");
+    assert_eq!(lists.len(), 1, "only the list that stands is kept: {lists:?}");
 }
 
 #[tokio::test]
