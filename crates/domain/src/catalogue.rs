@@ -116,6 +116,30 @@ impl Catalogue {
         self.merge_policies.values().find(|policy| policy.default)
     }
 
+    /// Every audience after those that it refers to.
+    ///
+    /// # Errors
+    /// An audience that refers to itself, be it by way of others, or to one that does not exist.
+    pub fn audiences_in_order(&self) -> Result<Vec<&Audience>, &AudienceName> {
+        let mut ordered: Vec<&Audience> = Vec::new();
+        let mut placed: BTreeSet<&AudienceName> = BTreeSet::new();
+        while placed.len() < self.audiences.len() {
+            let before = placed.len();
+            for audience in self.audiences.values() {
+                let is_next = !placed.contains(&audience.name)
+                    && audience.refers_to.iter().all(|reference| placed.contains(reference));
+                if is_next {
+                    placed.insert(&audience.name);
+                    ordered.push(audience);
+                }
+            }
+            if placed.len() == before {
+                return self.audiences.keys().find(|name| !placed.contains(name)).map_or(Ok(ordered), Err);
+            }
+        }
+        Ok(ordered)
+    }
+
     /// The dataset whose prefix an object's key begins with. No two datasets' prefixes contain each other.
     pub fn dataset_of_key(&self, key: &str) -> Option<&Dataset> {
         self.datasets

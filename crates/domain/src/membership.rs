@@ -52,12 +52,14 @@ impl Membership {
 }
 
 /// What an evaluation found of one audience.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding<'a> {
+    /// The audience.
+    pub audience: &'a AudienceName,
     /// Whether the profile satisfies the definition.
     pub member: bool,
     /// The definition.
-    pub definition: DefinitionHash,
+    pub definition: &'a DefinitionHash,
 }
 
 impl Memberships {
@@ -101,38 +103,37 @@ impl Memberships {
 
     /// The memberships after an evaluation of every audience of the mode, or nothing where none has changed.
     /// An audience that is not among the findings is gone: whoever was in it has left it.
-    pub fn after(
+    pub fn after<'a>(
         &self,
-        findings: &BTreeMap<AudienceName, Finding>,
+        findings: impl IntoIterator<Item = Finding<'a>>,
         sequence: u64,
         now: Timestamp,
     ) -> Option<Memberships> {
-        let mut audiences = self.audiences.clone();
-        for (name, finding) in findings {
-            let was = self.is_realized(name);
-            if finding.member != was {
-                let status =
-                    if finding.member { MembershipStatus::Realized } else { MembershipStatus::Exited };
-                let membership = Membership { status, since: now, definition: finding.definition.clone() };
-                audiences.insert(name.clone(), membership);
-            } else if let Some(membership) = audiences.get_mut(name).filter(|_| was) {
+        use MembershipStatus::{Exited, Realized};
+        let realized = self.audiences.iter().filter(|(_, each)| each.status == Realized);
+        let mut gone: BTreeMap<&AudienceName, &Membership> = realized.collect();
+        let mut changed: Vec<(AudienceName, Membership)> = Vec::new();
+        for Finding { audience, member, definition } in findings {
+            let since = match (gone.remove(audience), member) {
+                (None, false) => continue,
+                (Some(was), true) if was.definition == *definition => continue,
                 // A member by another definition than before: delivery has to know.
-                membership.definition = finding.definition.clone();
-            }
+                (Some(was), true) => was.since,
+                _ => now,
+            };
+            let status = if member { Realized } else { Exited };
+            changed.push((audience.clone(), Membership { status, since, definition: definition.clone() }));
         }
-        for (name, membership) in &mut audiences {
-            if membership.status == MembershipStatus::Realized && !findings.contains_key(name) {
-                membership.status = MembershipStatus::Exited;
-                membership.since = now;
-            }
-        }
-        if audiences == self.audiences {
+        changed.extend(gone.into_iter().map(|(audience, was)| {
+            (audience.clone(), Membership { status: Exited, since: now, ..was.clone() })
+        }));
+        if changed.is_empty() {
             return None;
         }
+        let mut audiences = self.audiences.clone();
+        audiences.extend(changed);
         // Old exits go when something is written anyway: by themselves they are not worth a write.
-        audiences.retain(|_, each| {
-            each.status == MembershipStatus::Realized || now.duration_since(each.since) <= EXITED_KEPT
-        });
+        audiences.retain(|_, each| each.status == Realized || now.duration_since(each.since) <= EXITED_KEPT);
         Some(Memberships { version: self.version.saturating_add(1), sequence, audiences })
     }
 }
@@ -145,50 +146,56 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn found(member: bool) -> BTreeMap<AudienceName, Finding> {
-        let definition = serde_json::from_str("\"d1\"").unwrap();
-        BTreeMap::from([(name("a"), Finding { member, definition })])
+    fn definition(text: &str) -> DefinitionHash {
+        serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap()
+    }
+
+    /// The memberships after one audience was evaluated.
+    fn after(
+        memberships: &Memberships,
+        (audience, by): (&str, &str),
+        member: bool,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Option<Memberships> {
+        let (audience, definition) = (&name(audience), &definition(by));
+        memberships.after([Finding { audience, member, definition }], sequence, now)
     }
 
     #[test]
     fn only_a_change_of_status_or_of_definition_changes_memberships() {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let none = Memberships::default();
-        assert_eq!(none.after(&found(false), 1, start), None);
-        let realized = none.after(&found(true), 1, start).unwrap();
+        let (none, a) = (Memberships::default(), ("a", "d1"));
+        assert_eq!(after(&none, a, false, 1, start), None);
+        let realized = after(&none, a, true, 1, start).unwrap();
         assert!(realized.is_realized(&name("a")));
-        assert_eq!(realized.after(&found(true), 2, start), None);
-        let mut other = found(true);
-        other.get_mut(&name("a")).unwrap().definition = serde_json::from_str("\"d2\"").unwrap();
-        let redefined =
-            realized.after(&other, 2, start.saturating_add(jiff::SignedDuration::from_secs(9)).unwrap());
-        assert_eq!(redefined.unwrap().audiences[&name("a")].since, start, "a member all along");
-        let exited = realized.after(&found(false), 2, start).unwrap();
+        assert_eq!(after(&realized, a, true, 2, start), None);
+        let later = start.saturating_add(jiff::SignedDuration::from_secs(9)).unwrap();
+        let redefined = after(&realized, ("a", "d2"), true, 2, later).unwrap();
+        assert_eq!(redefined.audiences[&name("a")].since, start, "a member all along");
+        assert_eq!(redefined.audiences[&name("a")].definition, definition("d2"));
+        let exited = after(&realized, a, false, 2, start).unwrap();
         assert!(!exited.is_realized(&name("a")));
         assert_eq!((exited.version, exited.sequence), (2, 2));
-        assert_eq!(exited.after(&found(false), 3, start), None);
+        assert_eq!(after(&exited, a, false, 3, start), None);
     }
 
     #[test]
     fn members_of_an_audience_that_is_gone_have_left_it() {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let realized = Memberships::default().after(&found(true), 1, start).unwrap();
-        let gone = realized.after(&BTreeMap::new(), 2, start).unwrap();
+        let realized = after(&Memberships::default(), ("a", "d1"), true, 1, start).unwrap();
+        let gone = realized.after([], 2, start).unwrap();
         assert!(!gone.is_realized(&name("a")));
-        assert_eq!(gone.after(&BTreeMap::new(), 2, start), None);
+        assert_eq!(gone.after([], 2, start), None);
     }
 
     #[test]
     fn an_old_exit_goes_with_the_next_write() {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let later: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-        let exited = Memberships::default()
-            .after(&found(true), 1, start)
-            .unwrap()
-            .after(&found(false), 1, start)
-            .unwrap();
-        let other = BTreeMap::from([(name("b"), found(true).remove(&name("a")).unwrap())]);
-        let next = exited.after(&other, 1, later).unwrap();
+        let realized = after(&Memberships::default(), ("a", "d1"), true, 1, start).unwrap();
+        let exited = after(&realized, ("a", "d1"), false, 1, start).unwrap();
+        let next = after(&exited, ("b", "d1"), true, 1, later).unwrap();
         assert_eq!(next.audiences.keys().collect::<Vec<_>>(), [&name("b")]);
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BinaryHeap;
 
 use jiff::Timestamp;
 
-use crate::predicate::{Condition, Context, Scope, Term};
+use crate::condition::{Condition, Scope, Term};
 use crate::window::{Anchor, Window};
 
 /// Events that each step wants, one step after the other in time.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Chain {
     /// When an event counts as having happened.
     pub(crate) time: Term,
@@ -16,7 +16,7 @@ pub(crate) struct Chain {
 }
 
 /// What events a step wants, and how many.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Step {
     pub(crate) window: Option<Window<Anchor>>,
     pub(crate) condition: Condition,
@@ -28,10 +28,10 @@ impl Chain {
     /// Whether there are such events.
     ///
     /// Each step takes the earliest events that it can: these leave all to the next step that any others would leave.
-    pub(crate) fn holds(&self, context: &Context<'_>) -> bool {
+    pub(crate) fn holds(&self, scope: Scope<'_>) -> bool {
         let mut before = None;
         self.steps.iter().all(|step| {
-            before = step.reached(before, &self.time, context);
+            before = step.reached(before, &self.time, scope);
             before.is_some()
         })
     }
@@ -44,11 +44,11 @@ impl Chain {
 
 impl Step {
     /// When the step has all its events, if they must happen after those of the step before; nothing, if it never has.
-    fn reached(&self, before: Option<Timestamp>, time: &Term, context: &Context<'_>) -> Option<Timestamp> {
+    fn reached(&self, before: Option<Timestamp>, time: &Term, scope: Scope<'_>) -> Option<Timestamp> {
         // The earliest events that are known, never more than are wanted, the latest of them first.
         let mut earliest = BinaryHeap::new();
-        for event in context.events {
-            let scope = Scope { context, event: Some(event) };
+        for event in scope.events() {
+            let scope = Scope { event: Some(event), ..scope };
             let Some(at) = time.evaluate(scope).and_then(|time| time.time()) else { continue };
             let follows = before.is_none_or(|before| at > before);
             let is_wanted = earliest.len() < self.count || earliest.peek().is_some_and(|latest| at < *latest);

@@ -1,17 +1,15 @@
-//! Syntax tree to predicate: names are resolved, types are checked, and whatever can be built once is built.
+//! Syntax tree to condition: names are resolved, types are checked, and whatever can be built once is built.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::value::{FieldPath, Value};
 
 use crate::Schemas;
 use crate::ast::{Literal, Node, NodeKind, Operator, Word};
-use crate::chain::Chain;
+use crate::condition::{Condition, Constant, Pattern, Term, Test};
 use crate::error::{Error, Span};
 use crate::functions::{FUNCTIONS, Function, Meaning};
 use crate::infer::infer_by;
-use crate::predicate::{Condition, Owner, Predicate, Term, Test};
 use crate::text::{Patterns, java, like};
 use crate::types::Type;
 use crate::walk::Walked;
@@ -26,12 +24,14 @@ const MAX_PATTERNS: usize = Patterns::<String>::MOST;
 /// An expression that fits a schema.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    condition: Arc<Condition>,
+    pub(crate) condition: Condition,
+    /// The numbers that the condition has for fields of the profile.
+    pub(crate) fields: BTreeMap<FieldPath, usize>,
+    /// The numbers that it has for audiences.
+    pub(crate) audiences: BTreeMap<String, usize>,
     reads: BTreeSet<FieldPath>,
     event_reads: BTreeSet<FieldPath>,
-    audiences: BTreeSet<String>,
     beyond_edge: Vec<Error>,
-    chains: Arc<[Arc<Chain>]>,
 }
 
 impl Checked {
@@ -66,13 +66,8 @@ impl Checked {
     }
 
     /// Every audience that the expression refers to with `inSegment`, as it is written there.
-    pub fn audiences(&self) -> &BTreeSet<String> {
-        &self.audiences
-    }
-
-    /// The predicate. Copies share what was built.
-    pub fn compile(&self) -> Predicate {
-        Predicate { condition: Arc::clone(&self.condition), chains: Arc::clone(&self.chains) }
+    pub fn audiences(&self) -> impl Iterator<Item = &String> {
+        self.audiences.keys()
     }
 }
 
@@ -85,14 +80,14 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
         profile: None,
         scopes: vec![Owner::Profile],
         labels: Vec::new(),
+        fields: BTreeMap::new(),
         reads: BTreeSet::new(),
         event_reads: BTreeSet::new(),
-        audiences: BTreeSet::new(),
+        audiences: BTreeMap::new(),
         references: Vec::new(),
         patterns: 0,
         errors: Vec::new(),
         beyond_edge: Vec::new(),
-        chains: Vec::new(),
     };
     let condition = checker.query(root);
     checker.check_references_at_edge();
@@ -103,16 +98,16 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
         return Err(checker.errors);
     }
     Ok(Checked {
-        condition: Arc::new(condition),
+        condition,
+        fields: checker.fields,
+        audiences: checker.audiences,
         reads: checker.reads,
         event_reads: checker.event_reads,
-        audiences: checker.audiences,
         beyond_edge: checker.beyond_edge,
-        chains: checker.chains.into(),
     })
 }
 
-/// An expression with parts that predicates do not have: the tree itself is evaluated.
+/// An expression with parts that conditions do not have: the tree itself is evaluated.
 fn walked(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
     let (faults, reads) = infer_by(root, schemas);
     let mut errors = faults.of_form;
@@ -123,16 +118,20 @@ fn walked(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
     }
     let message = "the expression has parts that the edge does not evaluate yet";
     let help = "give the audience `evaluation: batch`, and refer to it with `inSegment`";
+    let numbered = reads.audiences.into_iter().enumerate();
+    let audiences: BTreeMap<String, usize> = numbered.map(|(number, id)| (id, number)).collect();
     Ok(Checked {
-        condition: Arc::new(Condition::Walked(Box::new(Walked {
+        condition: Condition::Walked(Box::new(Walked {
             root: root.clone(),
             patterns: reads.patterns,
-        }))),
+            audiences: audiences.clone(),
+            view: 0,
+        })),
+        fields: BTreeMap::new(),
+        audiences,
         reads: reads.fields,
         event_reads: reads.events,
-        audiences: reads.audiences,
         beyond_edge: vec![Error::beyond_edge(message, root.span.clone()).help(help)],
-        chains: Arc::new([]),
     })
 }
 
@@ -144,16 +143,22 @@ struct Checker<'a> {
     scopes: Vec<Owner>,
     /// The steps of the chain around.
     labels: Vec<&'a str>,
+    fields: BTreeMap<FieldPath, usize>,
     reads: BTreeSet<FieldPath>,
     event_reads: BTreeSet<FieldPath>,
-    audiences: BTreeSet<String>,
+    audiences: BTreeMap<String, usize>,
     /// Where audiences are referred to.
     references: Vec<Span>,
     patterns: usize,
     errors: Vec<Error>,
     beyond_edge: Vec<Error>,
-    /// Every chain, so that whoever keeps events can ask which of them matter.
-    chains: Vec<Arc<Chain>>,
+}
+
+/// Whose field a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Profile,
+    Event,
 }
 
 /// A term, its type, and where it stands.
@@ -181,7 +186,7 @@ impl<'a> Checker<'a> {
     fn condition(&mut self, node: &'a Node) -> Condition {
         match self.term(node).term {
             Term::Condition(condition) => *condition,
-            Term::Constant(Value::Boolean(constant)) => Condition::Constant(constant),
+            Term::Constant(Constant(Value::Boolean(constant))) => Condition::Constant(constant),
             term => Condition::Holds(term),
         }
     }
@@ -226,7 +231,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A part of the language that predicates do not have yet.
+    /// A part of the language that conditions do not have yet.
     fn not_compiled(&mut self, what: &str, span: Span) -> Typed {
         self.fault(Error::not_compiled(&format!("`{what}`"), span))
     }
@@ -350,9 +355,10 @@ impl<'a> Checker<'a> {
     fn segment(&mut self, id: Option<&'a Node>, span: Span) -> Typed {
         match id.map(|id| (&id.kind, &id.span)) {
             Some((NodeKind::Literal(Literal::Text(id)), _)) => {
-                self.audiences.insert(id.clone());
+                let next = self.audiences.len();
+                let number = *self.audiences.entry(id.clone()).or_insert(next);
                 self.references.push(span.clone());
-                boolean(Condition::InSegment(id.clone()), span)
+                boolean(Condition::InSegment(number), span)
             }
             _ => self.fault(
                 Error::wrong_type("`inSegment` takes the id of an audience as a string literal", span)
@@ -389,7 +395,7 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Typed {
         let subject = self.expect(subject, &Type::String, called);
-        let Term::Constant(Value::String(text)) = &pattern.term else {
+        let Term::Constant(Constant(Value::String(text))) = &pattern.term else {
             if pattern.kind == Type::Unknown {
                 return pattern;
             }
@@ -407,7 +413,7 @@ impl<'a> Checker<'a> {
                 ));
         }
         match build(text) {
-            Ok(pattern) => test(Test::Found { pattern, subject }, span),
+            Ok(pattern) => test(Test::Found { pattern: Pattern(pattern), subject }, span),
             Err(reason) => {
                 let message = format!("pattern of {called} cannot be used: {reason}");
                 self.fault(Error::wrong_type(message, pattern.span))
@@ -521,7 +527,7 @@ fn literal_term(literal: &Literal, span: Span) -> Typed {
         Literal::Double(number) => (Value::Double(*number), Type::Number),
         Literal::Text(text) => (Value::String(text.clone()), Type::String),
     };
-    Typed { term: Term::Constant(value), kind, span }
+    Typed { term: Term::Constant(Constant(value)), kind, span }
 }
 
 fn is_literal(term: &Term) -> bool {
@@ -536,7 +542,7 @@ fn is_literal(term: &Term) -> bool {
 fn converted(operand: Typed, kind: &Type) -> Typed {
     fn convert(term: &Term, kind: &Type) -> Option<Term> {
         match (term, kind) {
-            (Term::Constant(literal), kind) => kind.convert(literal),
+            (Term::Constant(Constant(literal)), kind) => kind.convert(literal),
             (Term::List(items), Type::Array(kind)) => {
                 items.iter().map(|item| convert(item, kind)).collect::<Option<_>>().map(Term::List)
             }

@@ -1,4 +1,4 @@
-//! Values during evaluation: borrowed from the profile or from the predicate, never copied.
+//! Values during evaluation: borrowed from the profile or from the expression, never copied.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use domain::value::{Object, Value};
 use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 
-use crate::predicate::{Scope, Term};
+use crate::condition::{Scope, Term};
 
 /// A value that is not null.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +78,18 @@ impl<'a> Datum<'a> {
         match self {
             Datum::Integer(number) => Some(number),
             Datum::Double(number) if number.fract() == 0.0 && number.abs() <= LIMIT => Some(number as i64),
+            _ => None,
+        }
+    }
+
+    /// The double that a number is exactly.
+    pub(crate) fn exact(self) -> Option<f64> {
+        match self {
+            Datum::Integer(number) => {
+                let double = number as f64;
+                Datum::Double(double).whole().filter(|whole| *whole == number).map(|_| double)
+            }
+            Datum::Double(number) => Some(number).filter(|number| !number.is_nan()),
             _ => None,
         }
     }

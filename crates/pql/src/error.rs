@@ -17,7 +17,7 @@ pub struct Error {
     pub span: Span,
     /// What to do about it, where that is known.
     pub help: Option<String>,
-    /// Whether only predicates lack this part of the language, which a walk of the tree has.
+    /// Whether only conditions lack this part of the language, which a walk of the tree has.
     pub(crate) is_walked: bool,
 }
 
@@ -45,7 +45,7 @@ impl Error {
         Error { kind: ErrorKind::Edge, message: message.into(), span, help: None, is_walked: false }
     }
 
-    /// A part of the language that predicates do not have, and a walk of the tree has.
+    /// A part of the language that conditions do not have, and a walk of the tree has.
     pub(crate) fn not_compiled(what: &str, span: Span) -> Error {
         let message = format!("{what} is evaluated by a walk of the tree only");
         Error { is_walked: true, ..Error::wrong_type(message, span) }

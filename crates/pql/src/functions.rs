@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::ast::Aggregate;
-use crate::predicate::CalendarPart;
+use crate::condition::CalendarPart;
 use crate::text::TextTest;
 
 /// A function that can be called.

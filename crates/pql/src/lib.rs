@@ -10,6 +10,7 @@ mod ast;
 mod calendar;
 mod chain;
 mod check;
+mod condition;
 mod datum;
 mod eligibility;
 mod error;
@@ -19,7 +20,7 @@ mod infer;
 mod json;
 pub mod line;
 mod parse;
-mod predicate;
+mod plan;
 mod text;
 mod token;
 mod types;
@@ -28,14 +29,13 @@ mod window;
 
 #[cfg(test)]
 mod properties;
-#[cfg(test)]
-mod reference;
 
 pub use check::Checked;
 pub use eligibility::Eligibility;
 pub use error::{Error, ErrorKind, Span};
 pub use explain::{Item, Reason, Short};
-pub use predicate::{Context, Event, Predicate};
+pub use plan::page::{Event, Page, Subject};
+pub use plan::{Answers, Plan, Planner, Reference};
 
 /// The union schemas that an expression is checked against, one for each class of records.
 #[derive(Debug, Clone, Copy)]

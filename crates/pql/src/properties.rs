@@ -11,9 +11,10 @@ use proptest::sample::select;
 use crate::ast::{Aggregate, Generator, Literal, Node, NodeKind, Operator, Quantifier, Step, When, Word};
 use crate::calendar::Unit;
 use crate::parse::{KEYWORDS, TIME_WORDS};
-use crate::predicate::Scope;
 use crate::window::{Relation, Side, Time, Window};
-use crate::{Checked, Context, Event, Expression, Schemas, parse, reference};
+use crate::{Checked, Event, Expression, Page, Planner, Reference, Schemas, Subject, parse};
+
+mod windows;
 
 mod explained;
 
@@ -44,15 +45,14 @@ proptest! {
     }
 
     #[test]
-    fn the_predicate_agrees_with_a_walk_of_the_tree(
-        tree in conditions(),
-        profile in profiles(),
-        events in vec((instants(), profiles()), 0..6),
+    fn a_plan_agrees_with_a_walk_of_each_tree(
+        trees in vec(prop_oneof![6 => conditions(), 1 => walked()], 1..4),
+        people in vec((profiles(), vec((instants(), profiles()), 0..3), any::<bool>()), 1..6),
+        size in select(&[1_usize, 1, 1, 2, 8, 8, 9, 63, 64, 65, 200][..]),
         now in instants(),
     ) {
-        let events: Vec<Event<'_>> = events.iter().map(|(at, fields)| Event { at: *at, fields }).collect();
-        let context = Context { attributes: &profile, events: &events, audiences: &|_| false, now };
-        agrees(&tree, &context)?;
+        let people: Vec<Person> = people.into_iter().map(Person::from).collect();
+        agrees(&related(trees), &people, size, now)?;
     }
 
     #[test]
@@ -62,10 +62,8 @@ proptest! {
         now in crowded_instants(),
     ) {
         let profile = object([("b", Some(Value::Boolean(true)))]);
-        let events: Vec<_> =
-            events.into_iter().map(|(at, n)| (at, object([("n", Some(Value::Integer(n)))]))).collect();
-        let events: Vec<_> = events.iter().map(|(at, fields)| Event { at: *at, fields }).collect();
-        agrees(&tree, &Context { attributes: &profile, events: &events, audiences: &|_| false, now })?;
+        let events = events.into_iter().map(|(at, n)| (at, object([("n", Some(Value::Integer(n)))]))).collect();
+        agrees(&[tree], &[Person { profile, events, is_known: false }], 1, now)?;
     }
 
     #[test]
@@ -75,11 +73,18 @@ proptest! {
         instants in vec(prop_oneof![instants(), edges()], 1..9),
         now in prop_oneof![instants(), edges()],
     ) {
-        let tree = node(NodeKind::Occurs { instant: Box::new(name("t")), window: Box::new(window) });
-        for instant in instants {
+        let people: Vec<Person> = instants.iter().map(|instant| {
             let mut profile = profile.clone();
             profile.insert("t".to_owned(), Value::String(instant.to_string()));
-            agrees(&tree, &Context { attributes: &profile, events: &[], audiences: &|_| false, now })?;
+            Person { profile, events: Vec::new(), is_known: false }
+        }).collect();
+        let tree = occurs(window.clone());
+        for size in [1, people.len()] {
+            let answers = answers(std::slice::from_ref(&tree), &people, size, now)?;
+            for ((instant, person), answers) in instants.iter().zip(&people).zip(answers) {
+                let expected = windows::lies_in(*instant, &window, &person.profile, now).unwrap_or(false);
+                prop_assert_eq!(&answers, &[expected], "{} {}", tree, instant);
+            }
         }
     }
 
@@ -89,10 +94,8 @@ proptest! {
             Window::Distance { operator, unit, side, of, .. } => Window::Distance { operator, count, unit, side, of },
             other => other,
         };
-        let tree = node(NodeKind::Occurs { instant: Box::new(name("t")), window: Box::new(window) });
         let profile = object([("t", Some(Value::String(instant.to_string())))]);
-        let context = Context { attributes: &profile, events: &[], audiences: &|_| false, now };
-        checked(&tree)?.compile().evaluate(&context);
+        answers(&[occurs(window)], &[Person { profile, events: Vec::new(), is_known: false }], 1, now)?;
     }
 
     #[test]
@@ -108,16 +111,11 @@ proptest! {
             condition: None,
             count: 1,
         };
-        let (profile, at) = (Object::new(), now - jiff::SignedDuration::from_millis(ago));
-        let context = Context {
-            attributes: &profile,
-            events: &[Event { at, fields: &profile }],
-            audiences: &|_| false,
-            now,
-        };
-        let checked = checked(&chain(vec![step]))?;
-        let is_taken = checked.edge_eligibility().is_ok();
-        prop_assert!(!is_taken || !checked.compile().evaluate(&context));
+        let tree = chain(vec![step]);
+        let is_taken = checked(&tree)?.edge_eligibility().is_ok();
+        let events = vec![(now - jiff::SignedDuration::from_millis(ago), Object::new())];
+        let person = Person { profile: Object::new(), events, is_known: false };
+        prop_assert!(!is_taken || answers(&[tree], &[person], 1, now)? == [[false]]);
     }
 
     #[test]
@@ -136,24 +134,99 @@ fn checked(tree: &Node) -> Result<Checked, TestCaseError> {
     check(&expression).map_err(|errors| TestCaseError::fail(errors[0].render(&text)))
 }
 
-/// Evaluates the printed tree as a predicate and by a walk, and the tree itself by the reference.
-fn agrees(tree: &Node, context: &Context<'_>) -> Result<(), TestCaseError> {
-    let found = checked(tree)?.compile().evaluate(context);
-    prop_assert_eq!(found, reference::holds(tree, Scope { context, event: None }), "{}", tree);
-    let walked = Expression { root: parsed(&tree.to_string()) }.holds(&whole_profile(context), context.now);
-    prop_assert_eq!(Ok(found), walked, "{}", tree);
+/// Somebody, with what they did, and whether they are a member of the audience `known`.
+struct Person {
+    profile: Object,
+    events: Vec<(Timestamp, Object)>,
+    is_known: bool,
+}
+
+impl From<(Object, Vec<(Timestamp, Object)>, bool)> for Person {
+    fn from((profile, events, is_known): (Object, Vec<(Timestamp, Object)>, bool)) -> Person {
+        Person { profile, events, is_known }
+    }
+}
+
+/// The trees, and others that share parts with them and refer to them: `inSegment("0")` is the first one.
+fn related(mut trees: Vec<Node>) -> Vec<Node> {
+    let (first, last) = (trees[0].clone(), trees[trees.len() - 1].clone());
+    let not = |operand: &Node| node(NodeKind::Not(Box::new(operand.clone())));
+    let either = node(NodeKind::Or(vec![not(&first), last.clone()]));
+    trees.push(node(NodeKind::And(vec![either.clone(), parsed("inSegment(\"known\")")])));
+    trees.push(node(NodeKind::And(vec![parsed("inSegment(\"0\") = b or inSegment(\"nobody\")"), last])));
+    trees.push(node(NodeKind::Or(vec![parsed("inSegment(\"0\") and not inSegment(\"1\")"), either])));
+    trees
+}
+
+/// What a plan of the printed trees answers for each of the people, on pages of so many: who there is, again and again.
+fn answers(
+    trees: &[Node],
+    people: &[Person],
+    size: usize,
+    now: Timestamp,
+) -> Result<Vec<Vec<bool>>, TestCaseError> {
+    let mut planner = Planner::default();
+    for (number, tree) in trees.iter().enumerate() {
+        planner.add(&checked(tree)?, 0, |id| match id {
+            "known" => Some(Reference::Known(0)),
+            id => id.parse().ok().filter(|earlier| *earlier < number).map(Reference::Expression),
+        });
+    }
+    let plan = planner.finish();
+    let events: Vec<Vec<Event<'_>>> = people
+        .iter()
+        .map(|person| person.events.iter().map(|(at, fields)| Event { at: *at, fields }).collect())
+        .collect();
+    let subject = |row: usize| {
+        let person = &people[row % people.len()];
+        Subject {
+            attributes: std::slice::from_ref(&person.profile),
+            events: &events[row % people.len()],
+            audiences: std::slice::from_ref(&person.is_known),
+        }
+    };
+    let mut found = vec![None; people.len()];
+    let rows: Vec<usize> = (0..size.max(people.len())).collect();
+    for rows in rows.chunks(size) {
+        let subjects: Vec<Subject<'_>> = rows.iter().map(|row| subject(*row)).collect();
+        let answers = Page::new(&plan, &subjects, now).evaluate();
+        for (place, row) in rows.iter().enumerate() {
+            let all: Vec<bool> = (0..trees.len()).map(|tree| answers.holds(tree, place)).collect();
+            let known = found[row % people.len()].get_or_insert_with(|| all.clone());
+            prop_assert_eq!(&all, known, "row {} of {}", place, rows.len());
+        }
+    }
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Evaluates the printed trees by a plan, on pages of so many, and by a walk.
+fn agrees(trees: &[Node], people: &[Person], size: usize, now: Timestamp) -> Result<(), TestCaseError> {
+    let found = answers(trees, people, size, now)?;
+    for (person, found) in people.iter().zip(found) {
+        for (number, (tree, found_of_tree)) in trees.iter().zip(&found).enumerate() {
+            let walked = Expression { root: parsed(&tree.to_string()) };
+            let walked = walked.holds(&whole_profile(person, &found[..number]), now);
+            prop_assert_eq!(Ok(*found_of_tree), walked, "{}", tree);
+        }
+    }
     Ok(())
 }
 
-/// The profile with its events in it.
-fn whole_profile(context: &Context<'_>) -> Object {
-    let event = |event: &Event<'_>| {
-        let mut fields = event.fields.clone();
-        fields.insert("timestamp".to_owned(), Value::String(event.at.to_string()));
+/// The profile with its events and its audiences in it: those of the trees before.
+fn whole_profile(person: &Person, earlier: &[bool]) -> Object {
+    let event = |(at, fields): &(Timestamp, Object)| {
+        let mut fields = fields.clone();
+        fields.insert("timestamp".to_owned(), Value::String(at.to_string()));
         Value::Object(fields)
     };
-    let mut profile = context.attributes.clone();
-    profile.insert("xEvent".to_owned(), Value::Array(context.events.iter().map(event).collect()));
+    let realized = || Value::Object(object([("status", Some(Value::String("realized".to_owned())))]));
+    let earlier = earlier.iter().enumerate().filter(|(_, holds)| **holds);
+    let mut audiences: Object = earlier.map(|(number, _)| (number.to_string(), realized())).collect();
+    audiences.extend(person.is_known.then(|| ("known".to_owned(), realized())));
+    let mut profile = person.profile.clone();
+    profile.insert("xEvent".to_owned(), Value::Array(person.events.iter().map(event).collect()));
+    let namespace = Object::from([("ups".to_owned(), Value::Object(audiences))]);
+    profile.insert("segmentMembership".to_owned(), Value::Object(namespace));
     profile
 }
 
@@ -297,7 +370,9 @@ fn schema() -> Fields {
 /// Profiles that lack any field at random, with values from so small a range that conditions often hold.
 fn profiles() -> impl Strategy<Value = Object> {
     let strings = || option::of(texts().prop_map(Value::String));
-    let integers = || option::of((-4_i64..5).prop_map(Value::Integer));
+    // Some beyond what a double has.
+    let whole = || prop_oneof![9 => -4_i64..5, 1 => (1_i64 << 53) - 1..(1 << 53) + 3];
+    let integers = || option::of(whole().prop_map(Value::Integer));
     let doubles = option::of((-8_i32..9).prop_map(|number| Value::Double(f64::from(number) / 2.0)));
     let booleans = option::of(any::<bool>().prop_map(Value::Boolean));
     let arrays = option::of(vec(texts().prop_map(Value::String), 0..3).prop_map(Value::Array));
@@ -358,9 +433,11 @@ fn conditions() -> impl Strategy<Value = Node> {
     let leaf = prop_oneof![
         literals(any::<bool>().prop_map(Literal::Boolean)),
         select(&["s", "n", "d", "b", "a", "o"][..]).prop_map(name),
+        select(&SIMPLE[..]).prop_map(parsed),
         equalities(numbers()),
         equalities(strings()),
         equalities(arrays()),
+        equalities(select(&["t", "y"][..]).prop_map(name)),
         binary(&ORDERS, numbers(), numbers()),
         binary(&[Operator::Like], strings(), literals(texts().prop_map(Literal::Text))),
         binary(&[Operator::In, Operator::NotIn], strings(), arrays()),
@@ -392,6 +469,31 @@ fn conditions() -> impl Strategy<Value = Node> {
             vec(inner, 2..4).prop_map(|operands| node(NodeKind::Or(operands))),
         ]
     })
+}
+
+/// Conditions on one field, as most are.
+const SIMPLE: [&str; 14] = [
+    "s = \"a\"",
+    "s != \"a\"",
+    "s in [\"a\", \"b\"]",
+    "s.isNull()",
+    "n > 1",
+    "2 >= n",
+    "d != 0.5",
+    "n = 9007199254740992",
+    "n in [1, 2, 2.5]",
+    "d notIn [0, 1]",
+    "b",
+    "b = false",
+    "t occurs <= 30 days before now",
+    "y.getMonth() = 2",
+];
+
+/// Conditions that only a walk can answer.
+fn walked() -> impl Strategy<Value = Node> {
+    let texts = ["not (exists x from a where x = s)", "a[this = ^s].count() > 1", "not (let x = n in x > d)"];
+    (select(texts.to_vec()), conditions())
+        .prop_map(|(text, other)| node(NodeKind::And(vec![other, parsed(text)])))
 }
 
 const ORDERS: [Operator; 4] =
@@ -429,6 +531,10 @@ fn chains(
         }
         chain(steps)
     })
+}
+
+fn occurs(window: Window<Node>) -> Node {
+    node(NodeKind::Occurs { instant: Box::new(name("t")), window: Box::new(window) })
 }
 
 fn chain(steps: Vec<Step>) -> Node {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use regex::{Regex, RegexBuilder};
 
 /// What the string functions ask, the positive of each pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum TextTest {
     StartsWith,
     EndsWith,
@@ -72,7 +72,7 @@ impl Dialect {
 }
 
 /// Patterns that are built, by their texts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Patterns<T> {
     like: HashMap<T, Regex>,
     java: HashMap<T, Regex>,

@@ -5,8 +5,8 @@ use std::fmt;
 use domain::schema::FieldType;
 use domain::value::Value;
 
+use crate::condition::{Constant, Term};
 use crate::datum::Datum;
-use crate::predicate::Term;
 
 /// The type of a term. Numbers are of one type: they compare by value.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,16 +40,20 @@ impl Type {
     /// A literal as a value of this type, where that is sensible: `"5"` as a number, `5` as text.
     pub(crate) fn convert(&self, literal: &Value) -> Option<Term> {
         let term = match (self, literal) {
-            (Type::Boolean, Value::String(text)) => Term::Constant(Value::Boolean(text.parse().ok()?)),
-            (Type::Number, Value::String(text)) => Term::Constant(number(text)?),
-            (Type::String, Value::Integer(number)) => Term::Constant(Value::String(number.to_string())),
-            (Type::String, Value::Double(number)) => Term::Constant(Value::String(number.to_string())),
-            (Type::String, Value::Boolean(boolean)) => Term::Constant(Value::String(boolean.to_string())),
+            (Type::Boolean, Value::String(text)) => constant(Value::Boolean(text.parse().ok()?)),
+            (Type::Number, Value::String(text)) => constant(number(text)?),
+            (Type::String, Value::Integer(number)) => constant(Value::String(number.to_string())),
+            (Type::String, Value::Double(number)) => constant(Value::String(number.to_string())),
+            (Type::String, Value::Boolean(boolean)) => constant(Value::String(boolean.to_string())),
             (Type::Date | Type::DateTime, literal) => Term::Instant(Datum::from(literal).time()?),
             _ => return None,
         };
         Some(term)
     }
+}
+
+fn constant(value: Value) -> Term {
+    Term::Constant(Constant(value))
 }
 
 fn number(text: &str) -> Option<Value> {

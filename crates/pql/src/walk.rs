@@ -4,15 +4,18 @@
 //! does not hold. The work of a walk is counted, and has an end whatever the text and the profile are.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use domain::audience::EVENTS;
 use domain::value::{Object, Value};
 use jiff::Timestamp;
 use regex::Regex;
 
+use crate::Event;
 use crate::ast::{Generator, Literal, Node, NodeKind, Operator, Quantifier};
+use crate::condition::{Scope as Here, calculate, negate};
 use crate::error::{Error, Span};
-use crate::predicate::{Context, Event, calculate, negate};
 use crate::text::{Dialect, Patterns};
 use crate::walk::dynamic::{Dynamic, cost_of};
 
@@ -89,10 +92,30 @@ impl<'s, 'a> Scope<'s, 'a> {
 }
 
 /// An expression that fits a schema, for any number of profiles.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Walked {
     pub(crate) root: Node,
     pub(crate) patterns: Patterns<String>,
+    /// The numbers of the audiences that it refers to, by their ids.
+    pub(crate) audiences: BTreeMap<String, usize>,
+    /// Which of a profile's views it is about.
+    pub(crate) view: usize,
+}
+
+/// Patterns follow from the tree.
+impl PartialEq for Walked {
+    fn eq(&self, other: &Walked) -> bool {
+        self.view == other.view && self.audiences == other.audiences && self.root == other.root
+    }
+}
+
+// INVARIANT: no literal of a tree is a NaN.
+impl Eq for Walked {}
+
+impl Hash for Walked {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.root.to_string().hash(state);
+    }
 }
 
 impl Walked {
@@ -100,32 +123,34 @@ impl Walked {
     ///
     /// What the schema leaves open has no answer: a profile whose values are of other types than the schema says, or that is
     /// too much work, is in no audience.
-    pub(crate) fn holds(&self, context: &Context<'_>) -> bool {
+    pub(crate) fn holds(&self, here: Here<'_>) -> bool {
+        let Some(attributes) = here.attributes(self.view) else { return false };
         let with_events;
-        let profile = if context.events.is_empty() {
-            context.attributes
+        let profile = if here.events().is_empty() {
+            attributes
         } else {
-            with_events = whole(context);
+            with_events = whole(attributes, here.events());
             &with_events
         };
+        let is_member = |id: &str| self.audiences.get(id).is_some_and(|number| (here.audiences)(*number));
         let walk = Walk {
-            audiences: Some(context.audiences),
+            audiences: Some(&is_member),
             built: Some(&self.patterns),
-            ..Walk::new(profile, context.now)
+            ..Walk::new(profile, here.page.now)
         };
         walk.query(&self.root).is_ok_and(|value| value.holds())
     }
 }
 
 /// The profile with its events in it.
-fn whole(context: &Context<'_>) -> Object {
+fn whole(attributes: &Object, events: &[Event<'_>]) -> Object {
     let event = |event: &Event<'_>| {
         let mut fields = event.fields.clone();
         fields.insert("timestamp".to_owned(), Value::String(event.at.to_string()));
         Value::Object(fields)
     };
-    let mut profile = context.attributes.clone();
-    profile.insert(EVENTS.to_owned(), Value::Array(context.events.iter().map(event).collect()));
+    let mut profile = attributes.clone();
+    profile.insert(EVENTS.to_owned(), Value::Array(events.iter().map(event).collect()));
     profile
 }
 

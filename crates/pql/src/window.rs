@@ -1,15 +1,16 @@
 //! Windows of time: what `occurs` and `WHEN` hold an instant against.
 
 use std::fmt;
+use std::ops::{Bound, RangeBounds};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ast::Operator;
 use crate::calendar::Unit;
-use crate::predicate::{Scope, Term};
+use crate::condition::{Scope, Term};
 
 /// A window of time. `V` is a value in it: a node while it is read, an anchor once it is checked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Window<V> {
     /// `today`, `on date(2026, 1, 31)`.
     On(Time<V>),
@@ -22,7 +23,7 @@ pub(crate) enum Window<V> {
 }
 
 /// An instant or an interval.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Time<V> {
     Now,
     /// `this week`. The days have names of their own: `yesterday`, `today` and `tomorrow`.
@@ -31,25 +32,32 @@ pub(crate) enum Time<V> {
 }
 
 /// How a period lies to the instant of evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Relation {
     Last,
     This,
     Next,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Side {
     Before,
     After,
 }
 
 /// A value as a time.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Anchor {
     pub(crate) term: Term,
     /// Whether it is a date, which stands for the whole day, and no instant.
     pub(crate) is_day: bool,
+}
+
+/// The instants between two bounds, or all others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    bounds: (Bound<Timestamp>, Bound<Timestamp>),
+    inside: bool,
 }
 
 /// A time on the line: from its start to its end, which is no part of it; an instant has no end.
@@ -141,24 +149,47 @@ impl<V> Window<V> {
         &self,
         instant: Timestamp,
         now: Timestamp,
-        mut value: impl FnMut(&V) -> Option<Stretch>,
+        value: impl FnMut(&V) -> Option<Stretch>,
     ) -> Option<bool> {
+        Some(self.range(now, value)?.contains(instant))
+    }
+
+    /// The instants that lie in it; nothing, if one of its times is null.
+    pub(crate) fn range(
+        &self,
+        now: Timestamp,
+        mut value: impl FnMut(&V) -> Option<Stretch>,
+    ) -> Option<Range> {
         let mut stretch = |time: &Time<V>| time.stretch(now, &mut value);
         Some(match self {
-            Window::On(time) => stretch(time)?.contains(instant),
-            Window::Beside { side: Side::Before, of } => stretch(of)?.begins_after(instant),
-            Window::Beside { side: Side::After, of } => stretch(of)?.is_over(instant),
+            Window::On(time) => stretch(time)?.range(),
+            Window::Beside { side: Side::Before, of } => {
+                Range::between(Bound::Unbounded, Bound::Excluded(stretch(of)?.start))
+            }
+            Window::Beside { side: Side::After, of } => {
+                Range::between(stretch(of)?.when_over(), Bound::Unbounded)
+            }
             Window::Between { first, last } => {
                 let (first, last) = (stretch(first)?, stretch(last)?);
-                !first.begins_after(instant) && !last.is_over(instant)
+                Range::between(Bound::Included(first.start), last.until())
             }
             Window::Distance { operator, count, unit, side, of } => {
                 let of = stretch(of)?;
                 let count = i64::try_from(*count).unwrap_or(i64::MAX);
                 let count = if *side == Side::Before { -count } else { count };
-                of.is_at_distance(instant, *operator, *unit, count, *side)
+                of.at_distance(*operator, *unit, count, *side)
             }
         })
+    }
+}
+
+impl Range {
+    fn between(from: Bound<Timestamp>, until: Bound<Timestamp>) -> Range {
+        Range { bounds: (from, until), inside: true }
+    }
+
+    pub(crate) fn contains(self, instant: Timestamp) -> bool {
+        self.bounds.contains(&instant) == self.inside
     }
 }
 
@@ -182,7 +213,12 @@ impl<V> Time<V> {
 impl Window<Anchor> {
     /// Whether an instant lies in it; nothing, if one of its times is null.
     pub(crate) fn contains(&self, instant: Timestamp, scope: Scope<'_>) -> Option<bool> {
-        self.holds(instant, scope.context.now, |anchor| anchor.stretch(scope))
+        Some(self.range_in(scope)?.contains(instant))
+    }
+
+    /// The instants that lie in it; nothing, if one of its times is null.
+    pub(crate) fn range_in(&self, scope: Scope<'_>) -> Option<Range> {
+        self.range(scope.page.now, |anchor| anchor.stretch(scope))
     }
 }
 
@@ -208,42 +244,42 @@ impl Stretch {
         Stretch { start, end: Some(unit.shift(start, 1)) }
     }
 
-    fn contains(self, instant: Timestamp) -> bool {
-        !self.begins_after(instant) && !self.is_over(instant)
+    fn range(self) -> Range {
+        Range::between(Bound::Included(self.start), self.until())
     }
 
-    fn begins_after(self, instant: Timestamp) -> bool {
-        instant < self.start
+    /// What its instants lie before.
+    fn until(self) -> Bound<Timestamp> {
+        self.end.map_or(Bound::Included(self.start), Bound::Excluded)
     }
 
-    fn is_over(self, instant: Timestamp) -> bool {
-        self.end.map_or(instant > self.start, |end| instant >= end)
+    /// What the instants after it begin with.
+    fn when_over(self) -> Bound<Timestamp> {
+        self.end.map_or(Bound::Excluded(self.start), Bound::Included)
     }
 
-    /// Whether an instant lies as far from the start as it should, on the side that it should.
-    fn is_at_distance(
-        self,
-        instant: Timestamp,
-        operator: Operator,
-        unit: Unit,
-        count: i64,
-        side: Side,
-    ) -> bool {
-        let there = unit.shift(self.start, count);
-        let (is_beside, farther) = match side {
-            Side::Before => (instant < self.start, there.cmp(&instant)),
-            Side::After => (instant > self.start, instant.cmp(&there)),
+    /// The instants that lie as far from the start as they should, on the side that they should.
+    fn at_distance(self, operator: Operator, unit: Unit, count: i64, side: Side) -> Range {
+        let (start, there) = (self.start, unit.shift(self.start, count));
+        let from_there = |there: Bound<Timestamp>| match side {
+            Side::Before => Range::between(there, Bound::Excluded(start)),
+            Side::After => Range::between(Bound::Excluded(start), there),
         };
-        // So many days from a day, or from a longer period, are a day, and no instant of it.
-        let is_day = unit >= Unit::Day && self.end >= Stretch::of(Unit::Day, self.start).end;
-        let there = if is_day { Stretch::of(Unit::Day, there) } else { Stretch::instant(there) };
+        let beyond = |there: Bound<Timestamp>| match side {
+            Side::Before => Range::between(Bound::Unbounded, there),
+            Side::After => Range::between(there, Bound::Unbounded),
+        };
         match operator {
-            Operator::Less => is_beside && farther.is_lt(),
-            Operator::LessOrEqual => is_beside && farther.is_le(),
-            Operator::Greater => farther.is_gt(),
-            Operator::GreaterOrEqual => farther.is_ge(),
-            Operator::Unequal => !there.contains(instant),
-            _ => there.contains(instant),
+            Operator::Less => from_there(Bound::Excluded(there)),
+            Operator::LessOrEqual => from_there(Bound::Included(there)),
+            Operator::Greater => beyond(Bound::Excluded(there)),
+            Operator::GreaterOrEqual => beyond(Bound::Included(there)),
+            _ => {
+                // So many days from a day, or from a longer period, are a day, and no instant of it.
+                let is_day = unit >= Unit::Day && self.end >= Stretch::of(Unit::Day, start).end;
+                let there = if is_day { Stretch::of(Unit::Day, there) } else { Stretch::instant(there) };
+                Range { inside: operator != Operator::Unequal, ..there.range() }
+            }
         }
     }
 }

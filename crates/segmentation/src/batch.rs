@@ -1,24 +1,32 @@
 //! The audiences that are evaluated on schedule, over whole profiles.
 
-use std::collections::BTreeMap;
-
-use domain::audience::Evaluation;
+use domain::audience::{Evaluation, Population};
 use domain::catalogue::Catalogue;
 use domain::membership::Finding;
 use domain::merge::MergePolicy;
-use domain::name::{AudienceName, MergePolicyName};
 use domain::profile::Profile;
+use domain::value::Object;
 use jiff::Timestamp;
+use pql::{Answers, Page, Subject};
 
-use crate::compiled::{Compiled, NoPredicate, Unions, Views, check, find, in_order, merge_policy};
+use crate::compiled::{InvalidAudience, Together, Unions};
 
-/// The audiences of a catalogue that are evaluated on schedule, each after those that it refers to.
+/// The audiences of a catalogue that are evaluated on schedule.
 #[derive(Debug)]
 pub struct Audiences<'a> {
     catalogue: &'a Catalogue,
-    compiled: Vec<Compiled>,
-    /// The merge policies that they name.
-    merge_policies: BTreeMap<&'a MergePolicyName, &'a MergePolicy>,
+    together: Together,
+    /// The merge policies that they name: what of a profile each makes is one of the plan's views.
+    merge_policies: Vec<&'a MergePolicy>,
+}
+
+/// What the audiences find of each of some profiles.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    together: &'a Together,
+    answers: Answers,
+    /// Where in the answers each profile stands, if it stands for anybody, and whom it does.
+    rows: Vec<Option<(usize, Population)>>,
 }
 
 impl<'a> Audiences<'a> {
@@ -26,48 +34,64 @@ impl<'a> Audiences<'a> {
     ///
     /// # Errors
     /// The first audience that is no expression over the catalogue's fields, or that refers to itself.
-    pub fn compile(catalogue: &'a Catalogue) -> Result<Audiences<'a>, NoPredicate> {
+    pub fn compile(catalogue: &'a Catalogue) -> Result<Audiences<'a>, InvalidAudience> {
         let unions = Unions::of(catalogue);
-        let mut audiences = Audiences { catalogue, compiled: Vec::new(), merge_policies: BTreeMap::new() };
-        let ordered = in_order(catalogue)?.into_iter();
-        for audience in ordered.filter(|audience| audience.evaluation == Evaluation::Batch) {
-            let policy = merge_policy(audience, catalogue)?;
-            audiences.merge_policies.insert(&policy.name, policy);
-            audiences.compiled.push(Compiled::new(audience, check(audience, &unions.schemas())?));
-        }
-        Ok(audiences)
+        let mut merge_policies: Vec<&MergePolicy> = Vec::new();
+        let view = |_: &_, policy: &'a MergePolicy| {
+            let known = merge_policies.iter().position(|known| known.name == policy.name);
+            known.unwrap_or_else(|| {
+                merge_policies.push(policy);
+                merge_policies.len() - 1
+            })
+        };
+        let together = Together::plan(catalogue, &unions.schemas(), Evaluation::Batch, |_| true, view)?;
+        Ok(Audiences { catalogue, together, merge_policies })
     }
 
-    /// What each audience finds of a profile. `started` is the instant of evaluation, one for a whole run; what of the
-    /// profile may be used is decided as of `now`.
+    /// What each audience finds of each of some profiles. `started` is the instant of evaluation, one for a whole run; what
+    /// of a profile may be used is decided as of `now`.
     ///
     /// A profile without fragments stands for nobody: it lost a race at its birth, say. It is in no audience, though it
     /// would satisfy all that ask for the absence of something. No more is a prospect in an audience of customers.
-    pub fn find(
-        &self,
-        profile: &Profile,
-        started: Timestamp,
-        now: Timestamp,
-    ) -> BTreeMap<AudienceName, Finding> {
-        let merged = |policy| profile.merged(self.catalogue, policy, now).attributes;
-        let views = self.merge_policies.iter().map(|(name, policy)| (*name, merged(policy)));
-        let views = Views(views.collect());
-        let is_in_at_edge = |id: &str| self.is_in_at_edge(profile, id);
-        let mut findings = find(&self.compiled, &views, &[], is_in_at_edge, started);
-        let is_meant = |name: &AudienceName| {
-            self.catalogue.audiences.get(name).is_some_and(|audience| audience.of == profile.population())
-        };
-        for (name, finding) in &mut findings {
-            finding.member &= !profile.fragments.is_empty() && is_meant(name);
+    pub fn find(&self, profiles: &[Profile], started: Timestamp, now: Timestamp) -> Findings<'_> {
+        let mut somebody = Vec::with_capacity(profiles.len());
+        let mut rows = Vec::with_capacity(profiles.len());
+        for profile in profiles {
+            let stands_for_somebody = !profile.fragments.is_empty();
+            rows.push(stands_for_somebody.then(|| (somebody.len(), profile.population())));
+            if stands_for_somebody {
+                somebody.push((self.views(profile, now), self.known(profile)));
+            }
         }
-        findings
+        let subjects: Vec<Subject<'_>> = somebody
+            .iter()
+            .map(|(attributes, audiences)| Subject { attributes, events: &[], audiences })
+            .collect();
+        let answers = Page::new(&self.together.plan, &subjects, started).evaluate();
+        Findings { together: &self.together, answers, rows }
     }
 
-    /// Whether a profile's visitors are in an edge audience, as it is defined now.
-    fn is_in_at_edge(&self, profile: &Profile, audience: &str) -> bool {
-        let audience =
-            audience.parse().ok().and_then(|name: AudienceName| self.catalogue.audiences.get(&name));
-        audience.is_some_and(|audience| profile.is_in_at_edge(&audience.name, &audience.definition))
+    /// A profile's attributes, as each merge policy has them.
+    fn views(&self, profile: &Profile, now: Timestamp) -> Vec<Object> {
+        let policies = self.merge_policies.iter();
+        policies.map(|policy| profile.merged(self.catalogue, policy, now).attributes).collect()
+    }
+
+    /// Whether a profile's visitors are in each of the edge audiences that these refer to.
+    fn known(&self, profile: &Profile) -> Vec<bool> {
+        self.together.known(|name, definition| profile.is_in_at_edge(name, definition))
+    }
+}
+
+impl Findings<'_> {
+    /// What was found of the profile of a place.
+    pub fn of(&self, place: usize) -> impl Iterator<Item = Finding<'_>> {
+        let somebody = self.rows.get(place).copied().flatten();
+        let findings = self.together.findings(&self.answers, somebody.map(|(row, _)| row));
+        findings.map(move |(finding, of)| {
+            let is_meant = somebody.is_some_and(|(_, population)| population == of);
+            Finding { member: finding.member && is_meant, ..finding }
+        })
     }
 }
 
@@ -84,7 +108,7 @@ mod tests {
     use domain::namespace::Namespace;
     use domain::schema::{Class, Field, FieldType, Fields, Schema};
     use domain::value::{Object, Value};
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     fn audience(name: &str, expression: &str, refers_to: &[&str]) -> Audience {
         Audience {
@@ -190,8 +214,19 @@ mod tests {
 
     fn audiences_of(catalogue: &Catalogue, profile: &Profile) -> Vec<String> {
         let now = "2026-01-31T12:00:00Z".parse().unwrap();
-        let findings = Audiences::compile(catalogue).unwrap().find(profile, now, now);
-        findings.into_iter().filter(|(_, finding)| finding.member).map(|(name, _)| name.to_string()).collect()
+        let audiences = Audiences::compile(catalogue).unwrap();
+        // Whoever stands beside somebody that is nobody, and in a crowd, is in the same audiences.
+        let nobody = Profile { fragments: BTreeMap::new(), ..profile.clone() };
+        let crowd: Vec<Profile> =
+            (0..100).map(|place| if place % 3 == 0 { nobody.clone() } else { profile.clone() }).collect();
+        let members = |profiles: &[Profile], place: usize| -> BTreeSet<String> {
+            let findings = audiences.find(profiles, now, now);
+            findings.of(place).filter(|each| each.member).map(|each| each.audience.to_string()).collect()
+        };
+        assert!(members(&crowd, 99).is_empty());
+        let alone = members(std::slice::from_ref(profile), 0);
+        assert_eq!(members(&crowd, 98), alone);
+        alone.into_iter().collect()
     }
 
     #[test]
@@ -219,8 +254,9 @@ mod tests {
         born.fragments.clear();
         assert!(audiences_of(&catalogue, &born).is_empty());
         let now = "2026-01-31T12:00:00Z".parse().unwrap();
-        let findings = Audiences::compile(&catalogue).unwrap().find(&born, now, now);
-        assert_eq!(findings.len(), 3, "whoever was in an audience has left it");
+        let audiences = Audiences::compile(&catalogue).unwrap();
+        let findings = audiences.find(&[born], now, now);
+        assert_eq!(findings.of(0).count(), 3, "whoever was in an audience has left it");
     }
 
     #[test]

@@ -1,32 +1,21 @@
-//! What audiences of a profile and of a visitor have in common: how they are compiled, and held against somebody.
+//! What audiences of a profile and of a visitor have in common: how they are planned, and what is found of somebody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use domain::audience::{Audience, DefinitionHash};
+use domain::audience::{Audience, DefinitionHash, Evaluation, Population};
 use domain::catalogue::Catalogue;
 use domain::membership::Finding;
 use domain::merge::MergePolicy;
-use domain::name::{AudienceName, MergePolicyName};
+use domain::name::AudienceName;
 use domain::schema::{Class, Fields, union};
-use domain::value::Object;
-use jiff::Timestamp;
-use pql::{Checked, Context, Event, Predicate, Schemas};
-
-/// What is known of somebody of whom nobody said anything.
-static NO_ATTRIBUTES: Object = Object::new();
+use pql::{Answers, Checked, Plan, Planner, Reference, Schemas};
 
 /// An audience that cannot be evaluated. No catalogue should have one: it is checked before it is applied.
 #[derive(Debug, thiserror::Error)]
 #[error("audience `{audience}` cannot be evaluated: {reason}")]
-pub struct NoPredicate {
+pub struct InvalidAudience {
     audience: AudienceName,
     reason: String,
-}
-
-impl NoPredicate {
-    pub(crate) fn of(audience: &Audience, reason: String) -> NoPredicate {
-        NoPredicate { audience: audience.name.clone(), reason }
-    }
 }
 
 /// The union schemas of a catalogue. Schemas that are at odds have none; an audience that reads one of their fields says
@@ -47,102 +36,99 @@ impl Unions {
     }
 }
 
-/// An audience's expression, checked.
-pub(crate) fn check(audience: &Audience, schemas: &Schemas<'_>) -> Result<Checked, NoPredicate> {
-    pql::parse(&audience.expression)
-        .map_err(|error| vec![error])
-        .and_then(|expression| expression.check(schemas))
-        .map_err(|errors| NoPredicate::of(audience, first(&errors)))
-}
-
-fn first(errors: &[pql::Error]) -> String {
-    errors.first().map(|error| error.message.clone()).unwrap_or_default()
-}
-
-/// The merge policy of an audience.
-pub(crate) fn merge_policy<'a>(
-    audience: &Audience,
-    catalogue: &'a Catalogue,
-) -> Result<&'a MergePolicy, NoPredicate> {
-    let name = &audience.merge_policy;
-    let policy = catalogue.merge_policies.get(name);
-    policy.ok_or_else(|| NoPredicate::of(audience, format!("there is no merge policy `{name}`")))
-}
-
-/// An audience, compiled.
+/// Audiences that are evaluated together.
 #[derive(Debug, Clone)]
-pub(crate) struct Compiled {
+pub(crate) struct Together {
+    pub(crate) plan: Plan,
+    /// By their numbers in the plan.
+    audiences: Vec<Defined>,
+    /// Those that are evaluated elsewhere, and that these refer to, by their numbers in the plan.
+    elsewhere: Vec<Defined>,
+}
+
+/// An audience as it is defined now.
+#[derive(Debug, Clone)]
+struct Defined {
     name: AudienceName,
-    merge_policy: MergePolicyName,
     definition: DefinitionHash,
-    pub(crate) predicate: Predicate,
+    of: Population,
 }
 
-impl Compiled {
-    pub(crate) fn new(audience: &Audience, checked: Checked) -> Compiled {
-        Compiled {
-            name: audience.name.clone(),
-            merge_policy: audience.merge_policy.clone(),
-            definition: audience.definition.clone(),
-            predicate: checked.compile(),
-        }
+impl From<&Audience> for Defined {
+    fn from(audience: &Audience) -> Defined {
+        Defined { name: audience.name.clone(), definition: audience.definition.clone(), of: audience.of }
     }
 }
 
-/// Somebody's attributes, as each merge policy has them.
-#[derive(Debug)]
-pub(crate) struct Views<'a>(pub(crate) BTreeMap<&'a MergePolicyName, Object>);
-
-impl Views<'_> {
-    /// The attributes that an audience sees.
-    pub(crate) fn of(&self, audience: &Compiled) -> &Object {
-        self.0.get(&audience.merge_policy).unwrap_or(&NO_ATTRIBUTES)
-    }
-}
-
-/// What audiences, each after those that it refers to, find of somebody. Of other audiences `is_member` knows.
-pub(crate) fn find(
-    audiences: &[Compiled],
-    views: &Views<'_>,
-    events: &[Event<'_>],
-    is_member: impl Fn(&str) -> bool,
-    now: Timestamp,
-) -> BTreeMap<AudienceName, Finding> {
-    let mut findings: BTreeMap<AudienceName, Finding> = BTreeMap::new();
-    for audience in audiences {
-        let is_member = |id: &str| {
-            findings.iter().any(|(name, finding)| name.as_str() == id && finding.member) || is_member(id)
-        };
-        let context = Context { attributes: views.of(audience), events, audiences: &is_member, now };
-        let member = audience.predicate.evaluate(&context);
-        findings.insert(audience.name.clone(), Finding { member, definition: audience.definition.clone() });
-    }
-    findings
-}
-
-/// Every audience after those that it refers to.
-pub(crate) fn in_order(catalogue: &Catalogue) -> Result<Vec<&Audience>, NoPredicate> {
-    let mut ordered: Vec<&Audience> = Vec::new();
-    let mut placed: BTreeSet<&AudienceName> = BTreeSet::new();
-    while placed.len() < catalogue.audiences.len() {
-        let before = placed.len();
-        for audience in catalogue.audiences.values() {
-            let is_next = !placed.contains(&audience.name)
-                && audience.refers_to.iter().all(|reference| placed.contains(reference));
-            if is_next {
-                placed.insert(&audience.name);
-                ordered.push(audience);
+impl Together {
+    /// Plans those of a catalogue's audiences that are wanted. `see` sees each of them, checked, with its merge policy, and
+    /// says which of the views that are evaluated it is about.
+    ///
+    /// # Errors
+    /// The first audience that is no expression over the catalogue's fields, or that refers to itself.
+    pub(crate) fn plan<'a>(
+        catalogue: &'a Catalogue,
+        schemas: &Schemas<'_>,
+        mode: Evaluation,
+        is_wanted: impl Fn(&Audience) -> bool,
+        mut see: impl FnMut(&Checked, &'a MergePolicy) -> usize,
+    ) -> Result<Together, InvalidAudience> {
+        let mut planner = Planner::default();
+        let mut references: BTreeMap<&str, Reference> = BTreeMap::new();
+        let mut audiences = Vec::new();
+        let mut elsewhere = Vec::new();
+        let ordered = catalogue.audiences_in_order().map_err(|name| InvalidAudience {
+            audience: name.clone(),
+            reason: "it refers to itself, or to an audience that does not exist".to_owned(),
+        })?;
+        for audience in
+            ordered.into_iter().filter(|audience| audience.evaluation == mode && is_wanted(audience))
+        {
+            let invalid = |reason| InvalidAudience { audience: audience.name.clone(), reason };
+            let checked = check(audience, schemas).map_err(invalid)?;
+            let view = see(&checked, merge_policy(audience, catalogue).map_err(invalid)?);
+            let others = audience.refers_to.iter().filter_map(|name| catalogue.audiences.get(name));
+            for other in others.filter(|other| other.evaluation != mode) {
+                references.entry(other.name.as_str()).or_insert_with(|| {
+                    elsewhere.push(Defined::from(other));
+                    Reference::Known(elsewhere.len() - 1)
+                });
             }
+            let number = planner.add(&checked, view, |id| references.get(id).copied());
+            references.insert(audience.name.as_str(), Reference::Expression(number));
+            audiences.push(Defined::from(audience));
         }
-        if placed.len() == before {
-            let stuck = catalogue.audiences.keys().find(|name| !placed.contains(name));
-            return stuck.map_or(Ok(ordered), |name| {
-                Err(NoPredicate {
-                    audience: name.clone(),
-                    reason: "it refers to itself, or to an audience that does not exist".to_owned(),
-                })
-            });
-        }
+        Ok(Together { plan: planner.finish(), audiences, elsewhere })
     }
-    Ok(ordered)
+
+    /// What is known of each of the audiences that are evaluated elsewhere.
+    pub(crate) fn known(&self, is_in: impl Fn(&AudienceName, &DefinitionHash) -> bool) -> Vec<bool> {
+        self.elsewhere.iter().map(|audience| is_in(&audience.name, &audience.definition)).collect()
+    }
+
+    /// What was found of somebody, and whom each audience is of; of whom nothing was asked, that they are in no audience.
+    pub(crate) fn findings<'a>(
+        &'a self,
+        answers: &'a Answers,
+        row: Option<usize>,
+    ) -> impl Iterator<Item = (Finding<'a>, Population)> {
+        self.audiences.iter().enumerate().map(move |(number, audience)| {
+            let member = row.is_some_and(|row| answers.holds(number, row));
+            let finding = Finding { audience: &audience.name, member, definition: &audience.definition };
+            (finding, audience.of)
+        })
+    }
+}
+
+fn check(audience: &Audience, schemas: &Schemas<'_>) -> Result<Checked, String> {
+    let first = |errors: Vec<pql::Error>| errors.into_iter().next().map(|error| error.message);
+    pql::parse(&audience.expression)
+        .map_err(|error| error.message)?
+        .check(schemas)
+        .map_err(|errors| first(errors).unwrap_or_default())
+}
+
+fn merge_policy<'a>(audience: &Audience, catalogue: &'a Catalogue) -> Result<&'a MergePolicy, String> {
+    let name = &audience.merge_policy;
+    catalogue.merge_policies.get(name).ok_or_else(|| format!("there is no merge policy `{name}`"))
 }

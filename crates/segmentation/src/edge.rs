@@ -2,40 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::audience::{Audience, DefinitionHash, Evaluation};
+use domain::audience::{Audience, Evaluation};
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
 use domain::edge::datastream::Datastream;
 use domain::edge::signal::Signal;
 use domain::edge::visitor::{StoredVisitor, Visitor};
 use domain::membership::{Finding, Memberships};
-use domain::merge::AttributeMerge;
-use domain::name::{AudienceName, DatasetName, MergePolicyName};
+use domain::merge::{AttributeMerge, MergePolicy};
+use domain::name::{AudienceName, DatasetName};
 use domain::profile::{day_number, is_kept, is_under_contract};
 use domain::schema::{self, Field, FieldType};
 use domain::value::{self, FieldPath, Object, Value};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use pql::{Context, Event};
+use pql::{Answers, Checked, Event, Page, Subject};
 
-use crate::compiled::{Compiled, NoPredicate, Unions, Views, check, find, in_order, merge_policy};
+use crate::compiled::{InvalidAudience, Together, Unions};
 
 /// The longest text that is remembered of an event, in characters.
 const LONGEST_TEXT: usize = 1024;
 
-/// The edge audiences of a datastream, each after those that it refers to.
+/// The edge audiences of a datastream.
 #[derive(Debug, Clone)]
 pub struct EdgeAudiences {
     sequence: u64,
-    compiled: Vec<Compiled>,
-    /// What each of the merge policies that they name makes of signals.
-    merges: BTreeMap<MergePolicyName, AttributeMerge>,
+    together: Together,
+    /// The merge policies that they name: what of a visitor's signals each makes is one of the plan's views.
+    merge_policies: Vec<MergePolicy>,
     /// What the project's default merge policy does, for those who are told attributes.
     default: Option<AttributeMerge>,
     /// The fields of events that any of them reads.
     event_reads: BTreeMap<FieldPath, Field>,
-    /// The definitions in force of the audiences that the schedule evaluates.
-    definitions: BTreeMap<AudienceName, DefinitionHash>,
     /// The audiences that other datastreams evaluate: what they decided of a visitor who comes to both stands.
     elsewhere: BTreeSet<AudienceName>,
     /// The datasets of signals, of whichever datastream, that no ended contract bars on the day of compiling: an audience
@@ -49,7 +47,7 @@ pub struct EdgeAudiences {
 #[derive(Debug)]
 pub struct View<'a> {
     audiences: &'a EdgeAudiences,
-    attributes: Views<'a>,
+    attributes: Vec<Object>,
     now: Timestamp,
 }
 
@@ -64,55 +62,48 @@ impl EdgeAudiences {
         sequence: u64,
         datastream: &Datastream,
         today: Date,
-    ) -> Result<EdgeAudiences, NoPredicate> {
+    ) -> Result<EdgeAudiences, InvalidAudience> {
         let unions = Unions::of(catalogue);
+        let schemas = unions.schemas();
+        let mut merge_policies: Vec<MergePolicy> = Vec::new();
+        let mut event_reads = BTreeMap::new();
+        let view = |checked: &Checked, policy: &MergePolicy| {
+            let field = |path: &FieldPath| Some((path.clone(), schema::field(schemas.events, path)?.clone()));
+            event_reads.extend(checked.event_reads().iter().filter_map(field));
+            let known = merge_policies.iter().position(|known| known.name == policy.name);
+            known.unwrap_or_else(|| {
+                merge_policies.push(policy.clone());
+                merge_policies.len() - 1
+            })
+        };
+        let is_wanted = |audience: &Audience| datastream.audiences.contains(&audience.name);
+        let together = Together::plan(catalogue, &schemas, Evaluation::Edge, is_wanted, view)?;
         let own = catalogue.signals(&datastream.name).map(|(dataset, _)| dataset.name.clone());
         let heard = catalogue.datastreams.keys().flat_map(|name| catalogue.signals(name));
         let datasets = heard.map(|(dataset, _)| dataset);
         let datasets = datasets.filter(|dataset| is_under_contract(catalogue, dataset, today));
-        let mut audiences = EdgeAudiences {
+        Ok(EdgeAudiences {
             sequence,
-            compiled: Vec::with_capacity(datastream.audiences.len()),
-            merges: BTreeMap::new(),
+            together,
+            merge_policies,
             default: catalogue.default_merge_policy().map(|policy| policy.attributes.clone()),
-            event_reads: BTreeMap::new(),
-            definitions: definitions(catalogue),
+            event_reads,
             elsewhere: elsewhere(catalogue, datastream),
             datasets: datasets.map(|dataset| (dataset.name.clone(), dataset.clone())).collect(),
             own: own.collect(),
-        };
-        let is_wanted = |audience: &Audience| {
-            audience.evaluation == Evaluation::Edge && datastream.audiences.contains(&audience.name)
-        };
-        let schemas = unions.schemas();
-        let events = schemas.events;
-        for audience in in_order(catalogue)?.into_iter().filter(|audience| is_wanted(audience)) {
-            let checked = check(audience, &schemas)?;
-            let policy = merge_policy(audience, catalogue)?;
-            audiences.merges.insert(policy.name.clone(), policy.attributes.clone());
-            let field = |path: &FieldPath| Some((path.clone(), schema::field(events, path)?.clone()));
-            audiences.event_reads.extend(checked.event_reads().iter().filter_map(field));
-            audiences.compiled.push(Compiled::new(audience, checked));
-        }
-        Ok(audiences)
+        })
     }
 
     /// A visitor as these audiences see it now.
     pub fn view(&self, visitor: &Visitor, now: Timestamp) -> View<'_> {
-        let attributes = self.merges.iter().map(|(name, merge)| (name, self.merged(visitor, merge, now)));
-        View { audiences: self, attributes: Views(attributes.collect()), now }
+        let attributes =
+            self.merge_policies.iter().map(|policy| self.merged(visitor, &policy.attributes, now));
+        View { audiences: self, attributes: attributes.collect(), now }
     }
 
     /// The visitor's memberships after an evaluation, or nothing where none has changed. Events up to `now` count.
     pub fn evaluate(&self, stored: &StoredVisitor, now: Timestamp) -> Option<Memberships> {
         self.view(&stored.visitor, now).evaluate(stored)
-    }
-
-    /// Whether the profile that a visitor is linked to is in an audience, as it is defined now.
-    fn is_in_by_profile(&self, stored: &StoredVisitor, audience: &str) -> bool {
-        let definition =
-            audience.parse().ok().and_then(|name: AudienceName| self.definitions.get_key_value(&name));
-        definition.is_some_and(|(name, definition)| stored.is_in_by_profile(name, definition))
     }
 
     /// What partners' scripts said of a visitor through the datastream, as the project's default merge policy has it, and
@@ -139,14 +130,8 @@ impl View<'_> {
     /// What of an event the audiences look back at; nothing, where none of them asks for such an event. Only this is
     /// remembered, and of it what fits the schema: a page may send anything.
     pub fn worth_remembering(&self, fields: &Object, at: Timestamp) -> Option<Object> {
-        let event = Event { at, fields };
-        let nobody = |_: &str| false;
-        let is_wanted = |audience: &Compiled| {
-            let attributes = self.attributes.of(audience);
-            let context = Context { attributes, events: &[], audiences: &nobody, now: at };
-            audience.predicate.wants(&context, &event)
-        };
-        if !self.audiences.compiled.iter().any(is_wanted) {
+        let subject = Subject { attributes: &self.attributes, events: &[], audiences: &[] };
+        if !self.audiences.together.plan.wants(&subject, &Event { at, fields }, at) {
             return None;
         }
         let mut kept = Object::new();
@@ -163,24 +148,28 @@ impl View<'_> {
     /// view was made counts.
     pub fn evaluate(&self, stored: &StoredVisitor) -> Option<Memberships> {
         let known = &stored.visitor.memberships;
-        let mut findings = self.find(stored);
         let elsewhere = known.audiences.iter().filter(|(name, _)| self.audiences.elsewhere.contains(*name));
-        for (name, membership) in elsewhere {
-            let finding =
-                Finding { member: known.is_realized(name), definition: membership.definition.clone() };
-            findings.insert(name.clone(), finding);
-        }
-        known.after(&findings, self.audiences.sequence, self.now)
+        let elsewhere = elsewhere.map(|(name, membership)| Finding {
+            audience: name,
+            member: known.is_realized(name),
+            definition: &membership.definition,
+        });
+        let answers = self.answers(stored);
+        let own = self.audiences.together.findings(&answers, Some(0)).map(|(finding, _)| finding);
+        let findings = own.chain(elsewhere);
+        known.after(findings, self.audiences.sequence, self.now)
     }
 
-    fn find(&self, stored: &StoredVisitor) -> BTreeMap<AudienceName, Finding> {
+    fn answers(&self, stored: &StoredVisitor) -> Answers {
+        let together = &self.audiences.together;
         let events = stored.visitor.events.iter();
         let events: Vec<Event<'_>> =
             events.map(|event| Event { at: event.at, fields: &event.fields }).collect();
+        let audiences = together.known(|name, definition| stored.is_in_by_profile(name, definition));
+        let page = [Subject { attributes: &self.attributes, events: &events, audiences: &audiences }];
         // What happens at this very instant lies before the instant of evaluation.
         let after = self.now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(self.now);
-        let is_in_by_profile = |id: &str| self.audiences.is_in_by_profile(stored, id);
-        find(&self.audiences.compiled, &self.attributes, &events, is_in_by_profile, after)
+        Page::new(&together.plan, &page, after).evaluate()
     }
 }
 
@@ -207,11 +196,6 @@ fn described(kind: &FieldType, value: &Value) -> Option<Value> {
     }
 }
 
-fn definitions(catalogue: &Catalogue) -> BTreeMap<AudienceName, DefinitionHash> {
-    let scheduled = catalogue.audiences.values().filter(|audience| audience.evaluation == Evaluation::Batch);
-    scheduled.map(|audience| (audience.name.clone(), audience.definition.clone())).collect()
-}
-
 /// The audiences of other datastreams that a datastream does not evaluate itself.
 fn elsewhere(catalogue: &Catalogue, datastream: &Datastream) -> BTreeSet<AudienceName> {
     let others = catalogue.datastreams.values().filter(|other| other.name != datastream.name);
@@ -227,7 +211,7 @@ mod tests {
     use std::path::Path;
 
     use domain::edge::visitor::RecentEvent;
-    use domain::merge::MergePolicy;
+    use domain::name::MergePolicyName;
     use project::{Fault, Plugins, Project};
 
     use super::*;

@@ -7,6 +7,6 @@ mod batch;
 mod compiled;
 mod edge;
 
-pub use batch::Audiences;
-pub use compiled::NoPredicate;
+pub use batch::{Audiences, Findings};
+pub use compiled::InvalidAudience;
 pub use edge::EdgeAudiences;

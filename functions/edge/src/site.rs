@@ -13,7 +13,7 @@ use domain::profile::day;
 use domain::value::FieldPath;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use segmentation::{EdgeAudiences, NoPredicate};
+use segmentation::{EdgeAudiences, InvalidAudience};
 use tracing::error;
 
 /// How far the edge may be behind the catalogue in force.
@@ -53,7 +53,7 @@ pub enum NotReady {
     Store(#[from] aws::Error),
     /// An audience of the catalogue cannot be evaluated.
     #[error(transparent)]
-    Audience(#[from] NoPredicate),
+    Audience(#[from] InvalidAudience),
     /// Nothing was applied yet.
     #[error("no catalogue is in force: apply the project")]
     NoCatalogue,
@@ -64,7 +64,7 @@ impl Sites {
     ///
     /// # Errors
     /// The first audience that cannot be evaluated.
-    pub fn prepare(in_force: InForce, today: Date) -> Result<Sites, NoPredicate> {
+    pub fn prepare(in_force: InForce, today: Date) -> Result<Sites, InvalidAudience> {
         let catalogue = &in_force.catalogue;
         let prepare = |datastream| Site::prepare(catalogue, in_force.sequence, datastream, today);
         let mut sites = BTreeMap::new();
@@ -105,7 +105,7 @@ impl Site {
         sequence: u64,
         datastream: &Datastream,
         today: Date,
-    ) -> Result<Site, NoPredicate> {
+    ) -> Result<Site, InvalidAudience> {
         let may_show = |offer: &&Offer| check_offer(catalogue, offer, today).is_empty();
         let may_disclose =
             |name: &&AudienceName| check_disclosure(catalogue, &datastream.name, [*name], today).is_empty();

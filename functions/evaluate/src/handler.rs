@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tracing::error;
 
 use crate::limits::Limits;
-use segmentation::NoPredicate;
+use segmentation::InvalidAudience;
 
 /// The function: the store, and how much of it is worked on at once.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub enum Failure {
     NoCatalogue,
     /// An audience of the catalogue cannot be evaluated.
     #[error(transparent)]
-    Audience(#[from] NoPredicate),
+    Audience(#[from] InvalidAudience),
     /// Another worker has the same slice and is ahead.
     #[error("another worker is ahead on this slice")]
     Overtaken,

@@ -14,7 +14,7 @@ use domain::profile::{Profile, day};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use segmentation::{Audiences, EdgeAudiences, NoPredicate};
+use segmentation::{Audiences, EdgeAudiences, InvalidAudience};
 use tracing::info;
 
 use crate::handler::{Evaluator, Failure};
@@ -87,8 +87,9 @@ impl Evaluator {
         let mut page = profiles.scan(segment, segments, slice.next.as_ref(), self.limits.page_size).await?;
         let settled = pass.settle(&mut page).await?;
         pending.extend(settled.marked);
-        let seen: Vec<Option<(Profile, Swept)>> = stream::iter(page.profiles)
-            .map(|profile| pass.profile(profile))
+        let after = pass.memberships(&page.profiles);
+        let seen: Vec<Option<(Profile, Swept)>> = stream::iter(page.profiles.into_iter().zip(after))
+            .map(|(profile, after)| pass.profile(profile, after))
             .buffer_unordered(self.limits.at_once)
             .try_collect()
             .await?;
@@ -113,7 +114,7 @@ impl Evaluator {
 fn edge_audiences(
     in_force: &InForce,
     today: Date,
-) -> Result<BTreeMap<DatastreamName, EdgeAudiences>, NoPredicate> {
+) -> Result<BTreeMap<DatastreamName, EdgeAudiences>, InvalidAudience> {
     let compile =
         |datastream| EdgeAudiences::compile(&in_force.catalogue, in_force.sequence, datastream, today);
     let datastreams = in_force.catalogue.datastreams.iter();
@@ -154,9 +155,14 @@ impl Pass<'_> {
         Ok(all)
     }
 
-    /// Evaluates a profile and marks what lags of it; nothing, where it is gone meanwhile.
-    async fn profile(&self, profile: Profile) -> Result<Option<(Profile, Swept)>, Failure> {
-        let Some(profile) = self.evaluate(profile).await? else { return Ok(None) };
+    /// Writes the memberships that a profile has `after` its evaluation, if they have changed, and marks what lags of it;
+    /// nothing, where it is gone meanwhile.
+    async fn profile(
+        &self,
+        profile: Profile,
+        after: Option<Memberships>,
+    ) -> Result<Option<(Profile, Swept)>, Failure> {
+        let Some(profile) = self.write(profile, after).await? else { return Ok(None) };
         let dataflows = self.catalogue.dataflows.values();
         let changed = dataflows
             .filter(|dataflow| has_changed(&profile, &dataflow.audience, self.run.started))
@@ -214,7 +220,7 @@ impl Pass<'_> {
         let visited = stored.visitor.datastreams.iter().filter_map(|name| self.edge_audiences.get(name));
         let mut visited = visited.peekable();
         if visited.peek().is_none() {
-            return stored.visitor.memberships.after(&BTreeMap::new(), self.sequence, self.now);
+            return stored.visitor.memberships.after([], self.sequence, self.now);
         }
         for audiences in visited {
             if let Some(memberships) = audiences.evaluate(&after, self.now) {
@@ -224,19 +230,29 @@ impl Pass<'_> {
         (after != *stored).then_some(after.visitor.memberships)
     }
 
+    /// The memberships of each of some profiles as they are now; nothing, where they have not changed. Whoever was merged
+    /// away is evaluated as the survivor.
+    fn memberships(&self, profiles: &[Profile]) -> Vec<Option<Memberships>> {
+        let findings = self.audiences.find(profiles, self.run.started, self.now);
+        let survivors = profiles.iter().enumerate().map(|(place, profile)| {
+            let is_survivor = profile.graph.merged_into.is_none();
+            is_survivor
+                .then(|| profile.memberships.after(findings.of(place), self.sequence, self.run.started))?
+        });
+        survivors.collect()
+    }
+
     /// The profile with its memberships as they are now, written if they have changed.
-    async fn evaluate(&self, mut profile: Profile) -> Result<Option<Profile>, Failure> {
+    async fn write(
+        &self,
+        mut profile: Profile,
+        mut after: Option<Memberships>,
+    ) -> Result<Option<Profile>, Failure> {
         let Store { profiles, .. } = self.store;
         for _ in 0..ATTEMPTS {
-            // Whoever was merged away is evaluated as the survivor.
-            if profile.graph.merged_into.is_some() {
-                break;
-            }
-            let findings = self.audiences.find(&profile, self.run.started, self.now);
-            let after = profile.memberships.after(&findings, self.sequence, self.run.started);
-            let Some(after) = after else { break };
-            if profiles.put_memberships(&profile.id, &after, profile.memberships.version).await? {
-                profile.memberships = after;
+            let Some(memberships) = after else { break };
+            if profiles.put_memberships(&profile.id, &memberships, profile.memberships.version).await? {
+                profile.memberships = memberships;
                 break;
             }
             // The scan may be behind what is stored, as it is after a page was evaluated and its checkpoint lost.
@@ -244,6 +260,7 @@ impl Pass<'_> {
                 Some(stored) => profile = stored,
                 None => return Ok(None),
             }
+            after = self.memberships(std::slice::from_ref(&profile)).pop().flatten();
         }
         Ok(Some(profile))
     }

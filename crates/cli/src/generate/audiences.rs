@@ -9,14 +9,18 @@ use domain::name::{AudienceName, DatasetName};
 use domain::schema::{Class, Fields, union};
 use domain::value::{self, Object};
 use jiff::Timestamp;
-use pql::{Context, Predicate, Schemas};
+use pql::{Page, Plan, Planner, Reference, Schemas, Subject};
 
 /// What one dataset says of a person.
 pub(crate) type Part<'a> = (&'a DatasetName, &'a Object);
 
 /// The audiences of a project, compiled.
 pub(crate) struct Audiences<'a> {
-    audiences: BTreeMap<&'a AudienceName, (Predicate, &'a AttributeMerge)>,
+    plan: Plan,
+    /// The audiences with their numbers in the plan.
+    audiences: BTreeMap<&'a AudienceName, usize>,
+    /// What makes each of the views that they are about.
+    merges: Vec<&'a AttributeMerge>,
     now: Timestamp,
 }
 
@@ -25,16 +29,29 @@ impl<'a> Audiences<'a> {
         let fields = union(catalogue.schemas.values(), Class::Profile)
             .map_err(|_| anyhow!("the schemas of the project have no union"))?;
         let schemas = Schemas { profile: &fields, events: &Fields::new() };
-        let mut audiences = BTreeMap::new();
-        for (name, audience) in &catalogue.audiences {
+        let ordered = catalogue.audiences_in_order();
+        let ordered = ordered.map_err(|name| anyhow!("audience `{name}` refers to itself"))?;
+        let mut planner = Planner::default();
+        let mut audiences: BTreeMap<&AudienceName, usize> = BTreeMap::new();
+        let mut merges: Vec<&AttributeMerge> = Vec::new();
+        for audience in ordered {
+            let name = &audience.name;
             let checked = pql::parse(&audience.expression)?.check(&schemas);
             let checked = checked.map_err(|_| anyhow!("audience `{name}` does not fit the schemas"))?;
             let newest = &AttributeMerge::TimestampOrdered;
             let policy = catalogue.merge_policies.get(&audience.merge_policy);
             let merge = policy.map_or(newest, |policy| &policy.attributes);
-            audiences.insert(name, (checked.compile(), merge));
+            let view = merges.iter().position(|known| *known == merge).unwrap_or_else(|| {
+                merges.push(merge);
+                merges.len() - 1
+            });
+            let number = planner.add(&checked, view, |id| {
+                let name = id.parse::<AudienceName>().ok()?;
+                audiences.get(&name).copied().map(Reference::Expression)
+            });
+            audiences.insert(name, number);
         }
-        Ok(Audiences { audiences, now: Timestamp::now() })
+        Ok(Audiences { plan: planner.finish(), audiences, merges, now: Timestamp::now() })
     }
 
     /// How many audiences there are.
@@ -52,22 +69,11 @@ impl<'a> Audiences<'a> {
         &'b self,
         parts: &'b [Part<'b>],
     ) -> impl Iterator<Item = &'a AudienceName> + 'b {
-        self.audiences.keys().copied().filter(|name| self.has_member(name.as_str(), parts))
-    }
-
-    fn has_member(&self, name: &str, parts: &[Part<'_>]) -> bool {
-        let Some((_, (predicate, merge))) = self.audiences.iter().find(|(known, _)| known.as_str() == name)
-        else {
-            return false;
-        };
-        // A project's audiences refer to each other in no circle.
-        let audiences = |other: &str| self.has_member(other, parts);
-        predicate.evaluate(&Context {
-            attributes: &merged(parts, merge),
-            events: &[],
-            audiences: &audiences,
-            now: self.now,
-        })
+        let views: Vec<Object> = self.merges.iter().map(|merge| merged(parts, merge)).collect();
+        let page = [Subject { attributes: &views, events: &[], audiences: &[] }];
+        let answers = Page::new(&self.plan, &page, self.now).evaluate();
+        let members = self.audiences.iter().filter(move |(_, number)| answers.holds(**number, 0));
+        members.map(|(name, _)| *name)
     }
 }
 

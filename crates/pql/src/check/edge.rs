@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 
 use super::{Checker, Typed};
 use crate::ast::Step;
+use crate::condition::Term;
 use crate::error::Error;
-use crate::predicate::Term;
 
 /// For how long the edge keeps events.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);

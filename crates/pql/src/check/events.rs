@@ -1,16 +1,15 @@
 //! Times, windows and chains.
 
-use std::sync::Arc;
-
 use domain::audience::EVENTS;
+use domain::value::Value;
 use jiff::Timestamp;
 
-use super::{Checker, Typed, article, boolean, converted, test, unknown};
+use super::{Checker, Owner, Typed, article, boolean, converted, test, unknown};
 use crate::ast::{Node, NodeKind, Step};
 use crate::chain::{self, Chain};
+use crate::condition::{Condition, Constant, Term, Test, day_of};
 use crate::datum::Datum;
 use crate::error::{Error, Span};
-use crate::predicate::{Condition, Owner, Term, Test, day_of};
 use crate::types::Type;
 use crate::window::{Anchor, Window};
 
@@ -92,9 +91,7 @@ impl<'a> Checker<'a> {
         let steps = steps.iter().enumerate().map(|(index, step)| self.step(index, step)).collect();
         self.labels.clear();
         self.scopes.pop();
-        let chain = Arc::new(Chain { time, steps });
-        self.chains.push(Arc::clone(&chain));
-        boolean(Condition::Chain(chain), span)
+        boolean(Condition::Chain(Chain { time, steps }), span)
     }
 
     /// Whether a node names the events of the profile.
@@ -113,7 +110,7 @@ impl<'a> Checker<'a> {
     /// The field that says when an event happened.
     fn chain_time(&mut self, node: &'a Node) -> Term {
         let time = self.term(node);
-        let is_of_event = matches!(time.term, Term::EventTime | Term::Field { owner: Owner::Event, .. });
+        let is_of_event = matches!(time.term, Term::EventTime | Term::EventField(_));
         if time.kind != Type::Unknown && !(time.kind.is_time() && is_of_event) {
             self.errors.push(
                 Error::wrong_type("a chain is ordered by a date-time field of its events", time.span)
@@ -145,14 +142,16 @@ impl<'a> Checker<'a> {
 
 /// Whether a literal is a date and no date-time.
 fn is_date_literal(term: &Term) -> bool {
-    matches!(term, Term::Constant(domain::value::Value::String(text)) if !text.contains(['T', 't', ' ']))
+    matches!(term, Term::Constant(Constant(Value::String(text))) if !text.contains(['T', 't', ' ']))
 }
 
 /// The first instant of a day that is known already, if there is such a day; nothing, if it is not known yet.
 fn constant_day(parts: &[Term; 3]) -> Option<Option<Timestamp>> {
     fn constant(term: &Term) -> Option<Datum<'_>> {
         match term {
-            Term::Constant(value) => Some(value.into()).filter(|value: &Datum<'_>| value.is_number()),
+            Term::Constant(Constant(value)) => {
+                Some(value.into()).filter(|value: &Datum<'_>| value.is_number())
+            }
             _ => None,
         }
     }

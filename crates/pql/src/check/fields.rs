@@ -6,10 +6,10 @@ use domain::audience::EVENTS;
 use domain::schema::{Field, FieldType, Fields, leaves};
 use domain::value::FieldPath;
 
-use super::{Checker, Typed, nearest, unknown};
+use super::{Checker, Owner, Typed, nearest, unknown};
 use crate::ast::{Node, NodeKind};
+use crate::condition::Term;
 use crate::error::{Error, Span};
-use crate::predicate::{Owner, Term};
 use crate::types::Type;
 
 /// The field that holds when an event happened. Every event has it.
@@ -43,18 +43,19 @@ impl<'a> Checker<'a> {
 
     /// The value of a field, which is read from now on.
     fn read(&mut self, owner: Owner, path: FieldPath) -> Term {
-        let field = Term::Field { owner, path: (&path).into() };
         match owner {
             Owner::Profile => {
-                self.reads.insert(path);
-                field
+                self.reads.insert(path.clone());
+                let next = self.fields.len();
+                Term::Field(*self.fields.entry(path).or_insert(next))
             }
             Owner::Event => {
                 // INVARIANT: a path below a name is a path.
                 self.reads.extend(format!("{EVENTS}.{path}").parse::<FieldPath>());
                 let is_timestamp = path.as_str() == TIMESTAMP;
+                let field = if is_timestamp { Term::EventTime } else { Term::EventField((&path).into()) };
                 self.event_reads.insert(path);
-                if is_timestamp { Term::EventTime } else { field }
+                field
             }
         }
     }

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use super::{Frame, Result, Scope, Walk, fault, misplaced_lambda, wrong};
 use crate::ast::{Aggregate, Node, NodeKind, Operator, Word};
 use crate::check::{misshapen, unknown_function};
+use crate::condition::{calculate, day_of};
 use crate::datum::Datum;
 use crate::error::Span;
 use crate::functions::{Function, Meaning};
-use crate::predicate::{calculate, day_of};
 use crate::text::Dialect;
 use crate::walk::dynamic::{Dynamic, Entries, cost_of};
 

@@ -85,7 +85,7 @@ impl<'a> Dynamic<'a> {
         }
     }
 
-    /// The value as what predicates calculate with, if it is a number.
+    /// The value as what conditions calculate with, if it is a number.
     pub(crate) fn number(&self) -> Option<Datum<'a>> {
         match self {
             Dynamic::Integer(number) => Some(Datum::Integer(*number)),

@@ -3,7 +3,7 @@
 use domain::schema::{Field, FieldType, Fields};
 use domain::value::{Object, Value};
 use jiff::Timestamp;
-use pql::{Checked, Context, Event, Expression, Schemas};
+use pql::{Checked, Event, Expression, Page, Planner, Reference, Schemas, Subject};
 
 /// Fields of every type; those that end in `Missing` have no value in [`profile`].
 pub fn schema() -> Fields {
@@ -159,11 +159,14 @@ pub fn evaluate(text: &str) -> Result<bool, pql::Error> {
     let checked = check(&pql::parse(text)?).map_err(|mut errors| errors.remove(0))?;
     let (attributes, events) = (profile(), events());
     let events: Vec<Event<'_>> = events.iter().map(|(at, fields)| Event { at: *at, fields }).collect();
-    let context = Context {
-        attributes: &attributes,
-        events: &events,
-        audiences: &|id| id == "members",
-        now: Timestamp::constant(1_769_860_800, 0),
-    };
-    Ok(checked.compile().evaluate(&context))
+    let mut planner = Planner::default();
+    planner.add(&checked, 0, |id| (id == "members").then_some(Reference::Known(0)));
+    let plan = planner.finish();
+    let subject = Subject { attributes: &[attributes], events: &events, audiences: &[true] };
+    let now = Timestamp::constant(1_769_860_800, 0);
+    // Whoever stands alone is looked at otherwise than a crowd.
+    let answers =
+        [1, 100].map(|size| Page::new(&plan, &vec![subject; size], now).evaluate().holds(0, size - 1));
+    assert_eq!(answers[0], answers[1], "{text}");
+    Ok(answers[0])
 }

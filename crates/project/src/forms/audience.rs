@@ -133,9 +133,9 @@ impl AudienceForm {
     }
 
     /// The audiences that the expression refers to.
-    fn compile_references(
+    fn compile_references<'n>(
         &self,
-        names: &BTreeSet<String>,
+        names: impl Iterator<Item = &'n String>,
         scope: &Scope<'_>,
         notes: &mut Notes<'_>,
     ) -> BTreeSet<AudienceName> {

@@ -1,92 +1,74 @@
-//! What an expression compiles to, and its evaluation: names are steps, types are known, patterns are built.
+//! What an expression means once it is checked: names are numbers of fields, types are known, patterns are built.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 
 use domain::value::{FieldPath, Object, Value};
 use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 use regex::Regex;
 
+use crate::Event;
 use crate::ast::Operator;
 use crate::calendar::first_of_day;
 use crate::chain::Chain;
 use crate::datum::Datum;
+use crate::plan::page::Page;
 use crate::text::TextTest;
 use crate::walk::Walked;
 use crate::window::{Anchor, Window};
 
-/// An expression that is ready to be evaluated, for any number of profiles.
-#[derive(Debug, Clone)]
-pub struct Predicate {
-    pub(crate) condition: Arc<Condition>,
-    /// Every chain in it.
-    pub(crate) chains: Arc<[Arc<Chain>]>,
-}
-
-/// What a predicate is evaluated on.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// The profile's merged attributes.
-    pub attributes: &'a Object,
-    /// The profile's events that are known, in any order.
-    pub events: &'a [Event<'a>],
-    /// Whether the profile is a member of the audience of an id.
-    pub audiences: &'a dyn Fn(&str) -> bool,
-    /// The instant of evaluation, one and the same for a whole run. What happened at this very instant does not lie
-    /// before it.
-    pub now: Timestamp,
-}
-
-/// Something that the profile did.
-#[derive(Debug, Clone, Copy)]
-pub struct Event<'a> {
-    /// When: what the expression calls its `timestamp`.
-    pub at: Timestamp,
-    /// Its other fields, of which only those that the expression reads are asked for.
-    pub fields: &'a Object,
-}
-
-impl Predicate {
-    /// Whether the profile belongs to the audience.
-    pub fn evaluate(&self, context: &Context<'_>) -> bool {
-        self.condition.evaluate(Scope { context, event: None })
-    }
-
-    /// Whether an event is one that a chain of the expression asks for, whenever it happened. Others need not be kept
-    /// to evaluate the expression.
-    pub fn wants(&self, context: &Context<'_>, event: &Event<'_>) -> bool {
-        let scope = Scope { context, event: Some(event) };
-        self.chains.iter().any(|chain| chain.wants(scope))
-    }
-}
-
-/// What names mean during evaluation.
+/// What a condition is held against.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
-    pub(crate) context: &'a Context<'a>,
+    pub(crate) page: &'a Page<'a>,
+    pub(crate) place: Place<'a>,
     /// The event that a step of a chain is held against.
     pub(crate) event: Option<&'a Event<'a>>,
+    /// Whether the profile is a member of the audience of a number.
+    pub(crate) audiences: &'a dyn Fn(usize) -> bool,
 }
 
-/// Whose field a name is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
-    Profile,
-    Event,
+/// Whose fields are read.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// Those of a profile of the page.
+    Row(usize),
+    /// Of nobody: the only field that is read has this value.
+    Value(Option<Datum<'a>>),
 }
 
 impl<'a> Scope<'a> {
-    fn fields(self, owner: Owner) -> Option<&'a Object> {
-        match owner {
-            Owner::Profile => Some(self.context.attributes),
-            Owner::Event => self.event.map(|event| event.fields),
+    /// For conditions that depend on one field at most, and on nothing else of the profile.
+    pub(crate) fn of_value(page: &'a Page<'a>, value: Option<Datum<'a>>) -> Scope<'a> {
+        Scope { page, place: Place::Value(value), event: None, audiences: &|_| false }
+    }
+
+    pub(crate) fn events(self) -> &'a [Event<'a>] {
+        match self.place {
+            Place::Row(row) => self.page.subject(row).map_or(&[], |subject| subject.events),
+            Place::Value(_) => &[],
+        }
+    }
+
+    /// A view of the profile.
+    pub(crate) fn attributes(self, view: usize) -> Option<&'a Object> {
+        match self.place {
+            Place::Row(row) => self.page.subject(row)?.attributes.get(view),
+            Place::Value(_) => None,
+        }
+    }
+
+    fn field(self, field: usize) -> Option<Datum<'a>> {
+        match self.place {
+            Place::Row(row) => self.page.value(field, row),
+            Place::Value(value) => value,
         }
     }
 }
 
 /// Something that holds or does not: nothing is null in boolean position.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Condition {
     Constant(bool),
     All(Vec<Condition>),
@@ -104,19 +86,20 @@ pub(crate) enum Condition {
         test: Test,
         wanted: bool,
     },
-    Chain(Arc<Chain>),
-    InSegment(String),
+    Chain(Chain),
+    /// Whether the profile is a member of the audience of a number.
+    InSegment(usize),
     /// A whole expression with parts that conditions do not have.
     Walked(Box<Walked>),
 }
 
 /// A question on values that are not null.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Test {
     Equal(Term, Term),
     Ordered { left: Term, operator: Operator, right: Term },
     Text { test: TextTest, ignore_case: bool, subject: Term, argument: Term },
-    Found { pattern: Regex, subject: Term },
+    Found { pattern: Pattern, subject: Term },
     Occurs { instant: Term, window: Window<Anchor> },
     Among { item: Term, array: Term },
     Overlap(Term, Term),
@@ -124,14 +107,14 @@ pub(crate) enum Test {
 }
 
 /// Something that has a value, or is null.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Term {
-    Constant(Value),
+    Constant(Constant),
     Instant(Timestamp),
-    Field {
-        owner: Owner,
-        path: Path,
-    },
+    /// A field of the profile, by its number: among those of the expression first, then among those of the plan.
+    Field(usize),
+    /// A field of an event.
+    EventField(Path),
     /// When an event happened.
     EventTime,
     List(Vec<Term>),
@@ -155,15 +138,62 @@ pub(crate) enum Term {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum CalendarPart {
     Year,
     Month,
     Day,
 }
 
+/// A literal. INVARIANT: it is no NaN.
+#[derive(Debug, Clone)]
+pub(crate) struct Constant(pub(crate) Value);
+
+/// Literals are one if they are written alike: what is equal by value only may calculate otherwise.
+impl PartialEq for Constant {
+    fn eq(&self, other: &Constant) -> bool {
+        match (&self.0, &other.0) {
+            (Value::Double(left), Value::Double(right)) => left.to_bits() == right.to_bits(),
+            (left, right) => left == right,
+        }
+    }
+}
+
+impl Eq for Constant {}
+
+impl Hash for Constant {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.0 {
+            Value::Boolean(boolean) => boolean.hash(state),
+            Value::Integer(number) => number.hash(state),
+            Value::Double(number) => number.to_bits().hash(state),
+            Value::String(text) => text.hash(state),
+            // No literal is one.
+            Value::Array(_) | Value::Object(_) => {}
+        }
+    }
+}
+
+/// A pattern that is built.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern(pub(crate) Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_str().hash(state);
+    }
+}
+
 /// A field's place, taken apart once.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Path {
     parents: Box<[Box<str>]>,
     name: Box<str>,
@@ -179,9 +209,9 @@ impl Condition {
             Condition::Holds(term) => term.evaluate(scope).is_some_and(Datum::holds),
             Condition::IsNull { term, wanted } => term.evaluate(scope).is_none() == *wanted,
             Condition::Test { test, wanted } => test.answer(scope) == Some(*wanted),
-            Condition::Chain(chain) => chain.holds(scope.context),
-            Condition::InSegment(id) => (scope.context.audiences)(id),
-            Condition::Walked(walked) => walked.holds(scope.context),
+            Condition::Chain(chain) => chain.holds(scope),
+            Condition::InSegment(audience) => (scope.audiences)(*audience),
+            Condition::Walked(walked) => walked.holds(scope),
         }
     }
 }
@@ -205,7 +235,7 @@ impl Test {
                     (subject.evaluate(scope)?.text()?, argument.evaluate(scope)?.text()?);
                 Some(test.passes(subject, argument, *ignore_case))
             }
-            Test::Found { pattern, subject } => Some(pattern.is_match(subject.evaluate(scope)?.text()?)),
+            Test::Found { pattern, subject } => Some(pattern.0.is_match(subject.evaluate(scope)?.text()?)),
             Test::Occurs { instant, window } => window.contains(instant.evaluate(scope)?.time()?, scope),
             Test::Among { item, array } => item.evaluate(scope)?.is_among(array.evaluate(scope)?, scope),
             Test::Overlap(left, right) => {
@@ -226,9 +256,10 @@ impl Term {
     /// The value, or nothing if it is null.
     pub(crate) fn evaluate<'a>(&'a self, scope: Scope<'a>) -> Option<Datum<'a>> {
         match self {
-            Term::Constant(value) => Some(value.into()),
+            Term::Constant(Constant(value)) => Some(value.into()),
             Term::Instant(instant) => Some(Datum::Time(*instant)),
-            Term::Field { owner, path } => path.follow(scope.fields(*owner)?).map(Datum::from),
+            Term::Field(field) => scope.field(*field),
+            Term::EventField(path) => path.follow(scope.event?.fields).map(Datum::from),
             Term::EventTime => scope.event.map(|event| Datum::Time(event.at)),
             Term::List(items) => Some(Datum::Terms(items)),
             Term::Condition(condition) => Some(Datum::Boolean(condition.evaluate(scope))),
@@ -242,7 +273,7 @@ impl Term {
                 let count = array.evaluate(scope).and_then(Datum::count).unwrap_or(0);
                 i64::try_from(count).ok().map(Datum::Integer)
             }
-            Term::Calendar { part, of: None } => Some(part.of(scope.context.now)),
+            Term::Calendar { part, of: None } => Some(part.of(scope.page.now)),
             Term::Calendar { part, of: Some(term) } => Some(part.of(term.evaluate(scope)?.time()?)),
         }
     }
@@ -260,7 +291,7 @@ impl CalendarPart {
 }
 
 impl Path {
-    fn follow<'a>(&self, attributes: &'a Object) -> Option<&'a Value> {
+    pub(crate) fn follow<'a>(&self, attributes: &'a Object) -> Option<&'a Value> {
         let parent = self.parents.iter().try_fold(attributes, |object, step| match object.get(&**step) {
             Some(Value::Object(members)) => Some(members),
             _ => None,
