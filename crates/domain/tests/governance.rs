@@ -404,7 +404,7 @@ fn only_members_who_have_consented_are_wanted_and_a_withdrawn_consent_withdraws_
             version: 1,
             token,
             hash: serde_json::from_str("\"h\"").unwrap(),
-            identities: BTreeSet::new(),
+            identities: BTreeSet::from([key.clone()]),
             partner_ids: BTreeSet::new(),
             attributes: attributes.into_iter().collect(),
             older: BTreeMap::new(),

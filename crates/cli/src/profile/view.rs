@@ -300,7 +300,7 @@ pub(crate) mod sample {
                 "hasFinancialAdvisor": false, "accountBalance": 1000.5,
             }),
         );
-        let (key, answer, fragment) = record(
+        let (key, _, fragment) = record(
             catalogue,
             "northlight_enrichment",
             2,
