@@ -44,8 +44,8 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 fn document(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    let told = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("{error}: {told}")).unwrap()
 }
 
 /// Which uses flip, and how.

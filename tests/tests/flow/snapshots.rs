@@ -80,7 +80,7 @@ async fn more_than_the_stated_share_waits_for_a_person_with_no_profile_touched()
     // The next one waits behind it, and messages that come again change nothing.
     bank.flow.bring(&answer_of("2026-02-03"), answer(&[DORAS_ANSWER, CARLAS_ANSWER])).await;
     let start = aws::Work::Start { dataset: PARTNER.parse().unwrap(), batch: batch.number };
-    bank.flow.local.store.queues.send(aws::Queue::Chunks, &[start.clone()]).await.unwrap();
+    bank.flow.local.store.queues.send(aws::Queue::Chunks, std::slice::from_ref(&start)).await.unwrap();
     bank.flow.ingest().await;
     assert_eq!(bank.last_batch(PARTNER).await.0.status, BatchStatus::Waiting);
     assert_eq!(known(&bank).await, ["bobby", "carla"]);

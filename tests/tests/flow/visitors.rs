@@ -6,6 +6,7 @@ use aws::{Queue, Work};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::edge::visitor::VisitorLink;
 use domain::fragment::FragmentKey;
+use domain::graph::Edge;
 use domain::identity::Identity;
 use domain::profile::{Profile, day};
 use jiff::Timestamp;
@@ -458,8 +459,14 @@ async fn the_browser_that_was_linked_longest_ago_gives_way_in_a_full_profile() {
     let mut a = shop.profile("CRMID", "A-1").await.unwrap();
     let mut node = a.graph.identities[&shop.key(&first.ecid())].clone();
     node.linked += 1;
+    let mut edge = a.graph.edges[0].clone();
+    edge.at += 1;
+    let customer = shop.key_of("CRMID", "A-1");
     for number in a.graph.identities.len()..domain::graph::MOST_IDENTITIES {
-        a.graph.identities.insert(shop.key_of("CRMID", &format!("browser {number}")), node.clone());
+        let browser = shop.key_of("CRMID", &format!("browser {number}"));
+        let between = (customer.clone().min(browser.clone()), customer.clone().max(browser.clone()));
+        a.graph.edges.push(Edge { between, ..edge.clone() });
+        a.graph.identities.insert(browser, node.clone());
     }
     let read = a.graph.version;
     a.graph.version += 1;

@@ -109,8 +109,8 @@ async fn calls(store: &Store, asked: &Asked<'_>) -> Result<Vec<LogEntry>> {
         let keys = store.objects.list(bucket, &delivery_log::prefix(each, asked.dataflow)).await?;
         for keys in keys.chunks(AT_ONCE) {
             let mut reads = JoinSet::new();
-            for key in keys.iter().cloned() {
-                let (objects, bucket) = (store.objects.clone(), bucket.clone());
+            for key in keys {
+                let (objects, bucket, key) = (store.objects.clone(), bucket.clone(), key.clone());
                 reads.spawn(async move { objects.read(&bucket, &key).await });
             }
             while let Some(read) = reads.join_next().await {
