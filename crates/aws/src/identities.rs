@@ -1,6 +1,6 @@
 //! The table of identities: which profile an identity links to, and which profiles hold a partner's ID.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 use domain::fragment::FragmentKey;
 use domain::graph::Moved;
 use domain::identity::{IdentityKey, ProfileId};
+use domain::name::DatasetName;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -210,6 +211,29 @@ impl Identities {
             .await
             .map_err(|error| Error::of("read the references of a partner ID", error))?;
         pages.into_iter().map(decode).collect()
+    }
+
+    /// How many references there are to fragments of some datasets. No index knows: the whole table is read.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn references_of(&self, datasets: &BTreeSet<DatasetName>) -> Result<u64, Error> {
+        let mut items = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("begins_with(sk, :sk)")
+            .expression_attribute_values(":sk", AttributeValue::S(keys::REFERENCE.into()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut count = 0;
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| Error::of("count the references of partners' IDs", error))?;
+            let reference: Reference = decode(item)?;
+            count += u64::from(datasets.contains(&reference.fragment.dataset));
+        }
+        Ok(count)
     }
 
     /// Notes that a fragment holds a partner's ID. Each writing differs from every other, so that whoever has seen an

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use anstream::print;
+use anstream::{eprintln, print};
 use anyhow::{Context, Result};
 use aws::Applied;
 use clap::{Parser, Subcommand};
 use domain::catalogue::Catalogue;
-use domain::name::DataflowName;
+use domain::dataset::Dataset;
+use domain::name::{DataflowName, DatasetName};
 use domain::profile::day;
 use jiff::Timestamp;
 
@@ -16,7 +17,7 @@ use crate::apply::{Outcome, Report, keep_refusals, move_pointer, short};
 use crate::connection::{in_force, with_store};
 use crate::plan::Plan;
 use crate::table::{Cell, Table};
-use crate::terminal::{self, Format, GREEN};
+use crate::terminal::{self, Format, GREEN, YELLOW};
 use crate::words::time;
 
 /// List the catalogues that were brought into force, newest last
@@ -106,6 +107,11 @@ pub(crate) fn rollback(args: &RollbackArgs) -> Result<ExitCode> {
             terminal::print_error(&refuse(&forgotten, args.sequence));
             return Ok(ExitCode::from(FINDINGS));
         }
+        for dataset in brought_back(&before.catalogue, &catalogue) {
+            eprintln!(
+                "{YELLOW}warning{YELLOW:#}: dataset `{dataset}` was ended by a command, and is in use again"
+            );
+        }
         let outcome = if *hash == before.hash {
             Outcome::Unchanged { sequence: before.sequence }
         } else {
@@ -140,6 +146,18 @@ fn forgotten<'a>(now: &'a Catalogue, earlier: &Catalogue) -> Vec<&'a DataflowNam
         now.map(|now| &now.destination) == earlier.map(|earlier| &earlier.destination)
     };
     now.dataflows.keys().filter(|name| !is_kept(name)).collect()
+}
+
+/// Datasets that a command has ended, and whose data an earlier catalogue brings back.
+fn brought_back<'a>(now: &'a Catalogue, earlier: &'a Catalogue) -> impl Iterator<Item = &'a DatasetName> {
+    let is_back = |dataset: &&Dataset| {
+        let until = dataset.retention.until;
+        earlier.datasets.get(&dataset.name).is_some_and(|earlier| {
+            let lasts = earlier.retention.until.is_none_or(|then| until.is_some_and(|now| then > now));
+            dataset.retention.ordered && lasts
+        })
+    };
+    now.datasets.values().filter(is_back).map(|dataset| &dataset.name)
 }
 
 fn refuse(forgotten: &[&DataflowName], sequence: u64) -> anyhow::Error {

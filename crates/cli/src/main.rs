@@ -12,6 +12,7 @@ mod catalogue;
 mod connection;
 mod dataflows;
 mod deliveries;
+mod ending;
 mod evaluate;
 mod events;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod json_lines;
 mod offers;
 mod plan;
 mod policy;
+mod privacy;
 mod profile;
 mod refusal;
 mod runs;
@@ -80,6 +82,10 @@ enum Command {
     Deliveries(deliveries::ListCommand),
     #[command(subcommand)]
     Delivery(deliveries::DecideCommand),
+    #[command(subcommand)]
+    Dataset(ending::DatasetCommand),
+    #[command(subcommand)]
+    Partner(ending::PartnerCommand),
     Generate(generate::Args),
     Offers(offers::Args),
     #[command(subcommand)]
@@ -88,6 +94,8 @@ enum Command {
     Graph(graph::Command),
     #[command(subcommand)]
     Policy(policy::Command),
+    #[command(subcommand)]
+    Privacy(privacy::Command),
     #[command(subcommand)]
     Schema(schema::Command),
     #[command(subcommand)]
@@ -115,11 +123,14 @@ fn main() -> ExitCode {
         Command::Dataflow(command) => dataflows::show(&command),
         Command::Deliveries(command) => deliveries::unknown(&command),
         Command::Delivery(command) => deliveries::decide(&command),
+        Command::Dataset(command) => ending::dataset(&command),
+        Command::Partner(command) => ending::partner(&command),
         Command::Generate(args) => generate::run(&args),
         Command::Offers(args) => offers::run(&args),
         Command::Events(command) => events::run(&command),
         Command::Graph(command) => graph::run(&command),
         Command::Policy(command) => policy::run(&command),
+        Command::Privacy(command) => privacy::run(&command),
         Command::Schema(command) => schema::run(&command),
         Command::Pql(command) => expression::run(&command),
         Command::Project(command) => schemas::run(&command),

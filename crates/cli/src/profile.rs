@@ -1,7 +1,7 @@
 //! `tributary profile show`: what is known of a person, found by any of their identities.
 
 mod cards;
-mod lookup;
+pub(crate) mod lookup;
 mod reply;
 mod view;
 
@@ -95,7 +95,7 @@ pub(crate) async fn find(
     lookup::profiles(store, catalogue, namespace, &identity, now).await
 }
 
-fn namespace<'a>(catalogue: &'a Catalogue, code: &NamespaceCode) -> Result<&'a Namespace> {
+pub(crate) fn namespace<'a>(catalogue: &'a Catalogue, code: &NamespaceCode) -> Result<&'a Namespace> {
     let known = || catalogue.namespaces.iter().map(|known| format!("`{}`", known.code)).collect::<Vec<_>>();
     catalogue.namespace(code).with_context(|| {
         format!("the catalogue in force has no namespace `{code}`: expected one of {}", known().join(", "))

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -145,6 +146,34 @@ impl Catalogue {
         self.datasets
             .values()
             .find(|dataset| dataset.files().is_some_and(|files| key.starts_with(&files.prefix)))
+    }
+
+    /// Ends a dataset: it is used up to a day at most, whatever was said before.
+    pub fn expire(&mut self, dataset: &DatasetName, until: Date) {
+        if let Some(dataset) = self.datasets.get_mut(dataset)
+            && dataset.retention.until.is_none_or(|known| until < known)
+        {
+            dataset.retention.until = Some(until);
+            dataset.retention.ordered = true;
+        }
+    }
+
+    /// Ends the contract of a partner and all of its datasets.
+    pub fn offboard(&mut self, partner: &PartnerName, until: Date) {
+        for dataset in self.datasets_of(partner) {
+            self.expire(&dataset, until);
+        }
+        let contract = self.partners.get_mut(partner).and_then(|partner| partner.contract.as_mut());
+        if let Some(contract) = contract.filter(|contract| contract.ends.is_none_or(|known| until < known)) {
+            contract.ends = Some(until);
+            contract.ordered = true;
+        }
+    }
+
+    /// The datasets that a partner supplies.
+    pub fn datasets_of(&self, partner: &PartnerName) -> BTreeSet<DatasetName> {
+        let theirs = self.datasets.values().filter(|dataset| dataset.partner.as_ref() == Some(partner));
+        theirs.map(|dataset| dataset.name.clone()).collect()
     }
 
     /// The partner that supplies a dataset.

@@ -159,6 +159,10 @@ pub struct Retention {
     /// Days after a record of a prospect was last confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prospect_days: Option<u16>,
+    /// Whether the last day was ordered by a command, and not by the project: a project that knows nothing of it is not to
+    /// bring the data back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ordered: bool,
 }
 
 impl Retention {

@@ -34,6 +34,9 @@ pub struct Contract {
     pub ends: Option<Date>,
     /// How the partner recognises people.
     pub matching: Matching,
+    /// Whether its end was ordered by a command, and not by the project.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ordered: bool,
 }
 
 /// How a partner recognises people.

@@ -23,6 +23,26 @@ pub struct Compiled {
     pub hash: CatalogueHash,
 }
 
+impl Compiled {
+    /// A catalogue whose dataflows, offers and datastreams are judged by policies and contracts as of a day.
+    pub fn of(mut catalogue: Catalogue, today: Date) -> Compiled {
+        for dataflow in catalogue.dataflows.values_mut() {
+            if matches!(dataflow.state, State::Blocked(_)) {
+                dataflow.state = State::Active;
+            }
+        }
+        ask_consents(&mut catalogue);
+        judge(&mut catalogue, today);
+        #[expect(
+            clippy::expect_used,
+            reason = "JSON fails on keys that are no text, and a catalogue has none"
+        )]
+        let bytes = serde_json::to_vec(&catalogue).expect("a catalogue can be written");
+        let hash = CatalogueHash::of(&bytes);
+        Compiled { catalogue, bytes, hash }
+    }
+}
+
 impl Project {
     /// Compiles the project into the catalogue that follows the one in force.
     ///
@@ -40,20 +60,13 @@ impl Project {
             carry_retiring(previous, &mut catalogue);
         }
         define(&mut catalogue);
-        ask_consents(&mut catalogue);
-        judge(&mut catalogue, today);
-        #[expect(
-            clippy::expect_used,
-            reason = "JSON fails on keys that are no text, and a catalogue has none"
-        )]
-        let bytes = serde_json::to_vec(&catalogue).expect("a catalogue can be written");
-        let hash = CatalogueHash::of(&bytes);
-        Ok(Compiled { catalogue, bytes, hash })
+        Ok(Compiled::of(catalogue, today))
     }
 
     fn check_unchanging(&self, previous: &Catalogue, problems: &mut Vec<Problem>) {
         self.check_namespaces(previous, problems);
         self.check_growth(previous, problems);
+        self.check_ordered_ends(previous, problems);
         for (name, destination) in &self.catalogue.destinations {
             if let Some(before) =
                 previous.destinations.get(name).filter(|before| before.plugin != destination.plugin)
@@ -77,6 +90,41 @@ impl Project {
                 );
                 let help = "give the new dataflow a name of its own".to_owned();
                 Notes::of(self.forms.dataflows.file(name), problems).note(at, message, help);
+            }
+        }
+    }
+
+    /// What a command has ended is not brought back by a project that knows nothing of it.
+    fn check_ordered_ends(&self, previous: &Catalogue, problems: &mut Vec<Problem>) {
+        for (name, dataset) in &self.catalogue.datasets {
+            let ended = previous.datasets.get(name).map(|before| before.retention);
+            let Some(until) = ended.filter(|ended| ended.ordered).and_then(|ended| ended.until) else {
+                continue;
+            };
+            if dataset.retention.until.is_none_or(|now| now > until) {
+                let message = format!(
+                    "dataset `{name}` was ended as of {until} by a command, and this would bring its data back"
+                );
+                let help = format!(
+                    "write `until: {until}` under `retention`; to undo the end, go back with `tributary rollback`"
+                );
+                Notes::of(self.forms.datasets.file(name), problems).note(Position::START, message, help);
+            }
+        }
+        for (name, partner) in &self.catalogue.partners {
+            let before = previous.partners.get(name).and_then(|before| before.contract.as_ref());
+            let Some(ends) = before.filter(|before| before.ordered).and_then(|before| before.ends) else {
+                continue;
+            };
+            let contract = partner.contract.as_ref();
+            if contract.is_some_and(|contract| contract.ends.is_none_or(|now| now > ends)) {
+                let message = format!(
+                    "partner `{name}` was offboarded as of {ends}, and this would bring its contract back"
+                );
+                let help = format!(
+                    "write `ends: {ends}` under `contract`; to undo the end, go back with `tributary rollback`"
+                );
+                Notes::of(self.forms.partners.file(name), problems).note(Position::START, message, help);
             }
         }
     }

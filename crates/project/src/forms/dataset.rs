@@ -176,7 +176,7 @@ impl Read for Retention {
             notes.note(*at, message, "leave `retention` out to keep data for ever".to_owned());
         }
         let value = |days: Option<At<u16>>| days.map(|days| days.value);
-        Some(Retention { days: value(days), until, prospect_days: value(prospect_days) })
+        Some(Retention { days: value(days), until, prospect_days: value(prospect_days), ordered: false })
     }
 }
 

@@ -77,6 +77,7 @@ impl PartnerForm {
                 allows: contract.allows.iter().map(|action| action.value.clone()).collect(),
                 ends: contract.ends,
                 matching: contract.matching,
+                ordered: false,
             }),
         })
     }

@@ -152,6 +152,39 @@ fn a_paused_dataflow_stays_paused() {
 }
 
 #[test]
+fn what_a_command_has_ended_is_not_brought_back_by_a_project_that_does_not_say_so() {
+    let partner = "northlight".parse().unwrap();
+    let mut ended = compiled(&example(), None).catalogue;
+    let before = ended.clone();
+    ended.offboard(&partner, TODAY);
+    let ended = Compiled::of(ended, TODAY.tomorrow().unwrap()).catalogue;
+    assert_eq!(
+        states(&ended).iter().filter(|(_, state)| *state == "active").count(),
+        1,
+        "all others use its data"
+    );
+
+    let compile =
+        |folder: &std::path::Path| Project::load(folder, &Kit).unwrap().compile(Some(&ended), TODAY);
+    let refused = compile(&example()).unwrap_err().to_string();
+    assert!(refused.contains("dataset `northlight_enrichment` was ended"), "{refused}");
+    assert!(refused.contains("partner `northlight` was offboarded"), "{refused}");
+    let folder = changed(|folder| {
+        replace(folder, "datasets/northlight_enrichment.yaml", "2027-12-31", &TODAY.to_string());
+        replace(folder, "partners/northlight.yaml", "2027-12-31", &TODAY.to_string());
+    });
+    let said = compile(folder.path()).unwrap().catalogue;
+    let retention =
+        |catalogue: &Catalogue| catalogue.datasets[&"northlight_enrichment".parse().unwrap()].retention;
+    assert_eq!((retention(&said).until, retention(&said).ordered), (Some(TODAY), false));
+
+    // What ends earlier anyway is left as it is.
+    let mut later = before.clone();
+    later.offboard(&partner, jiff::civil::date(2028, 1, 1));
+    assert_eq!(later, before);
+}
+
+#[test]
 fn what_was_applied_does_not_change_its_kind() {
     let before = compiled(&example(), None).catalogue;
     let folder = changed(|folder| {

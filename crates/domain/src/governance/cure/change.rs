@@ -187,7 +187,8 @@ impl Change {
             Change::AgreeContract { partner, allows } => {
                 if let Some(partner) = catalogue.partners.get_mut(partner) {
                     let matching = Matching::Deterministic;
-                    partner.contract = Some(Contract { allows: allows.clone(), ends: None, matching });
+                    let allows = allows.clone();
+                    partner.contract = Some(Contract { allows, ends: None, matching, ordered: false });
                 }
             }
             Change::DisablePolicy { policy } => {
