@@ -61,9 +61,6 @@ pub const MOST_ELEMENTS: usize = 500;
 /// The most identities of a record, partner IDs among them.
 pub const MOST_RECORD_IDENTITIES: usize = 20;
 
-/// The most bytes of an event. Of a larger one nothing is remembered.
-pub const LARGEST_EVENT: usize = 10 * 1024;
-
 /// Holds a record against the limits of the documents.
 fn check_limits(identities: usize, attributes: &Object) -> Result<(), InvalidRecord> {
     let (elements, bytes) = (value::longest_array(attributes), value::stored_bytes(attributes));

@@ -12,7 +12,6 @@ use domain::edge::offer::Offer;
 use domain::edge::signal;
 use domain::edge::visitor::{CONFIRMED_AFTER, Notification, RecentEvent, StoredVisitor, Visitor};
 use domain::identity::Identity;
-use domain::ingest::LARGEST_EVENT;
 use domain::name::{AudienceName, OfferName};
 use domain::value::{self, FieldPath, Object};
 use jiff::Timestamp;
@@ -65,13 +64,6 @@ pub struct Happening {
     pub login: BTreeSet<Identity>,
 }
 
-impl Happening {
-    /// Whether nothing of what it says is remembered. Who has logged in, and what was shown, is.
-    fn is_too_large(&self) -> bool {
-        self.event.text.len() > LARGEST_EVENT
-    }
-}
-
 /// What follows from a request.
 #[derive(Debug, Clone)]
 pub struct Visit {
@@ -89,8 +81,6 @@ pub struct Visit {
     pub consent: Option<Consent>,
     /// How many displays and clicks were counted.
     pub notified: usize,
-    /// How many events were too large for anything of them to be remembered. They are kept all the same.
-    pub too_large: usize,
     /// Fields of partners' scripts that were of no use, and why.
     pub unusable: Vec<(FieldPath, &'static str)>,
 }
@@ -108,7 +98,6 @@ impl Visit {
             may_personalize: may_personalize(consent.as_ref(), default),
             consent,
             notified: 0,
-            too_large: 0,
             unusable: Vec::new(),
         };
         if visit.may_collect {
@@ -134,7 +123,7 @@ impl Visit {
             self.take(happening, arrival);
         }
         let view = arrival.site.audiences.view(&self.after.visitor, now);
-        for Happening { fields, at, .. } in happenings.iter().filter(|each| !each.is_too_large()) {
+        for Happening { fields, at, .. } in happenings {
             if let Some(fields) = view.worth_remembering(fields, *at) {
                 self.after.visitor.remember(RecentEvent { at: *at, fields }, now);
             }
@@ -176,11 +165,6 @@ impl Visit {
     fn take(&mut self, happening: &Happening, arrival: &Arrival<'_>) {
         let Happening { fields, at, login, .. } = happening;
         let visitor = &mut self.after.visitor;
-        visitor.log_in(&arrival.site.datastream.name, login, *at);
-        if happening.is_too_large() {
-            self.too_large += 1;
-            return;
-        }
         for (dataset, source) in arrival.catalogue.signals(&arrival.site.datastream.name) {
             let Some(schema) = arrival.catalogue.schemas.get(&dataset.schema) else { continue };
             let reading = signal::read(&arrival.catalogue.namespaces, source, schema, fields);
@@ -189,6 +173,7 @@ impl Visit {
                 visitor.hear(&dataset.name, reading.attributes, *at);
             }
         }
+        visitor.log_in(&arrival.site.datastream.name, login, *at);
     }
 
     /// What the page is shown and told for its events.

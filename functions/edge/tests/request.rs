@@ -240,7 +240,7 @@ fn whatever_is_wrong_is_told_with_its_place() {
             "`events[0].xdm.consents.metadata.time`",
         ),
         (json!({"events": [{"xdm": {"identityMap": []}}]}), "`events[0].xdm.identityMap`"),
-        (json!({"events": [{"xdm": {"identityMap": {"E mail": []}}}]}), "`events[0].xdm.identityMap.E mail`"),
+        (json!({"events": [{"xdm": {"identityMap": {"E:mail": []}}}]}), "`events[0].xdm.identityMap.E:mail`"),
         (json!({"events": [{"xdm": {"identityMap": {"Email": {}}}}]}), "`events[0].xdm.identityMap.Email`"),
         (claim(json!({})), "`events[0].xdm.identityMap.Email[0].id`"),
         (claim(json!({"id": 1})), "`events[0].xdm.identityMap.Email[0].id`"),

@@ -169,17 +169,6 @@ fn of_a_stranger_nothing_is_stored() {
 }
 
 #[test]
-fn of_an_event_beyond_the_limit_nothing_is_remembered_and_it_is_counted() {
-    let mut shop = Shop::open();
-    let mut events = page_view(&mover());
-    events[0]["xdm"]["padding"] = json!("x".repeat(10 * 1024));
-    let (visit, answer) = shop.visit(events, Saying::default());
-    assert_eq!((visit.too_large, visit.may_collect), (1, true));
-    assert_eq!(offers(&answer), ["welcome", "delivery"]);
-    assert_eq!(shop.stored, StoredVisitor::default());
-}
-
-#[test]
 fn what_a_partner_says_again_writes_nothing_until_a_day_has_passed() {
     let mut shop = Shop::open();
     shop.view(&mover());

@@ -12,7 +12,6 @@ use domain::edge::received::{FORMAT, Received};
 use domain::edge::signal;
 use domain::edge::visitor::Visitor;
 use domain::identity::IdentityKey;
-use domain::ingest::LARGEST_EVENT;
 use domain::value::{Object, Value};
 use flate2::bufread::MultiGzDecoder;
 use futures::{StreamExt, stream};
@@ -100,8 +99,7 @@ fn hear(in_force: &InForce, visitor: &mut Visitor, event: &Received) {
     }
     let fields: serde_json::Value = serde_json::from_str(event.event.get()).unwrap_or_default();
     let xdm = match fields.get("xdm").and_then(Value::from_json) {
-        // As when it came: of a larger one nothing is remembered but who logged in.
-        Some(Value::Object(xdm)) if event.event.get().len() <= LARGEST_EVENT => xdm,
+        Some(Value::Object(xdm)) => xdm,
         _ => Object::new(),
     };
     for (dataset, source) in catalogue.signals(&datastream.name) {
