@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures of this machine, which no test asserts.
 
+mod audiences;
 mod edge;
 mod start;
 
@@ -18,6 +19,8 @@ pub enum Bench {
     Start(start::Start),
     /// The time, processor time and DynamoDB calls that a page view takes at the edge, and the time to its first answer
     Edge(edge::Edge),
+    /// The processor time that 100 audiences take, beside DuckDB, polars, the cel crate and json-rules-engine
+    Audiences(audiences::Audiences),
 }
 
 /// Measures.
@@ -25,6 +28,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Start(start) => start::run(start),
         Bench::Edge(edge) => edge::run(edge),
+        Bench::Audiences(audiences) => audiences::run(audiences),
     }
 }
 

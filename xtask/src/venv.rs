@@ -29,6 +29,11 @@ impl Venv {
         Self::ensure("browser")
     }
 
+    /// The engines on columns that audiences are compared with.
+    pub fn audiences() -> Result<Self> {
+        Self::ensure("audiences")
+    }
+
     /// Where the environment lies, for what is kept beside its packages.
     pub fn dir(&self) -> &Path {
         &self.dir
