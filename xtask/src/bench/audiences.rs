@@ -133,10 +133,10 @@ fn show(all: &[Measured], pool: &Pool) -> Result<()> {
 
 /// Fails where an engine answers anything else than the first one.
 fn compare(all: &[Measured]) -> Result<()> {
-    let mut answers = all.iter().map(|measured| Ok((measured, fs::read(&measured.answers)?)));
-    let Some((_, first)) = answers.next().transpose()? else { bail!("no engine has answered") };
-    for answers in answers {
-        let (measured, own): (&Measured, Vec<u8>) = answers?;
+    let Some((first, others)) = all.split_first() else { bail!("no engine has answered") };
+    let first = fs::read(&first.answers)?;
+    for measured in others {
+        let own = fs::read(&measured.answers)?;
         ensure!(
             own.len() == ANSWER * usize::try_from(measured.profiles)?,
             "`{}` has not answered for every profile",
