@@ -129,7 +129,10 @@ impl Applier<'_> {
             for partner_id in &fragment.partner_ids {
                 seen.extend(self.store.identities.see_reference(&partner_id.key, &reference).await?);
             }
-            profiles.delete_fragment(prospect, key).await?;
+            // What was written to the prospect meanwhile is handed over first.
+            if !profiles.delete_fragment_of(prospect, key, fragment.version).await? {
+                return Ok(false);
+            }
             for reference in &seen {
                 self.store.identities.forget(reference).await?;
             }
