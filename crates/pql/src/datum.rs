@@ -59,10 +59,12 @@ impl<'a> Datum<'a> {
         match self {
             Datum::Time(time) => Some(time),
             Datum::Integer(milliseconds) => Timestamp::from_millisecond(milliseconds).ok(),
-            Datum::Text(text) => text.parse().ok().or_else(|| {
-                let civil: civil::DateTime = text.parse().ok()?;
-                Offset::UTC.to_timestamp(civil).ok()
-            }),
+            Datum::Text(text) => {
+                // No instant is as short as a date, and to find that out costs an error.
+                const DATE: usize = "2026-01-31".len();
+                let instant = if text.len() > DATE { text.parse().ok() } else { None };
+                instant.or_else(|| Offset::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok())
+            }
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Expressions that are evaluated together: what they have in common is there once.
 //!
 //! A plan is a graph. Its leaves are the distinct conditions of all its expressions, and what joins them is there once too,
-//! however many expressions have it. [`evaluation`] settles a node for 64 profiles at a time.
+//! however many expressions have it. [`evaluation`] settles a node for a strip of profiles at a time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,10 +11,15 @@ use crate::chain::Chain;
 use crate::check::Checked;
 use crate::condition::{Condition, Path, Term};
 use crate::plan::kernel::Kernel;
+use crate::plan::literals::Literals;
+use crate::plan::members::Members;
 use crate::plan::parts::{Depends, Part};
 
+mod bits;
 mod evaluation;
 mod kernel;
+mod literals;
+mod members;
 pub(crate) mod page;
 mod parts;
 
@@ -26,6 +31,8 @@ pub struct Plan {
     /// Each after those that it joins.
     nodes: Vec<Planned>,
     fields: Vec<Field>,
+    /// Where the fields are in each of a profile's views.
+    views: BTreeMap<usize, Members>,
     /// What the conditions' numbers of audiences stand for; nothing, where it is an audience that nobody is in.
     audiences: Vec<Option<Reference>>,
     /// The node of each expression.
@@ -40,6 +47,7 @@ pub struct Planner {
     node_numbers: HashMap<Node, usize>,
     fields: Vec<Field>,
     field_numbers: BTreeMap<(usize, FieldPath), usize>,
+    views: BTreeMap<usize, Members>,
     audiences: Vec<Option<Reference>>,
     audience_numbers: HashMap<Option<Reference>, usize>,
     roots: Vec<usize>,
@@ -90,16 +98,19 @@ struct Field {
     /// Which of a profile's views it is of.
     view: usize,
     path: Path,
-    /// As what kernels read it.
-    columns: Columns,
+    forms: Forms,
+    literals: Literals,
 }
 
-/// The forms in which kernels read a field.
+/// In which forms a field is read.
 #[derive(Debug, Clone, Copy, Default)]
-struct Columns {
-    codes: bool,
+struct Forms {
+    /// As they are, where conditions are asked row by row.
+    values: bool,
+    literals: bool,
     numbers: bool,
     times: bool,
+    dictionary: bool,
 }
 
 impl Planner {
@@ -143,8 +154,8 @@ impl Planner {
 
     /// The plan of all that was taken in.
     pub fn finish(self) -> Plan {
-        let Planner { nodes, fields, audiences, roots, chains, .. } = self;
-        Plan { nodes, fields, audiences, roots, chains: chains.into_iter().collect() }
+        let Planner { nodes, fields, views, audiences, roots, chains, .. } = self;
+        Plan { nodes, fields, views, audiences, roots, chains: chains.into_iter().collect() }
     }
 
     fn is_known(&self, reference: Reference) -> bool {
@@ -158,7 +169,9 @@ impl Planner {
         let next = self.fields.len();
         let number = *self.field_numbers.entry((view, path.clone())).or_insert(next);
         if number == next {
-            self.fields.push(Field { view, path: path.into(), columns: Columns::default() });
+            let (forms, literals) = (Forms::default(), Literals::default());
+            self.fields.push(Field { view, path: path.into(), forms, literals });
+            self.views.entry(view).or_default().add(path.steps(), number);
         }
         number
     }
@@ -231,33 +244,37 @@ impl Planner {
         if let Some(number) = self.node_numbers.get(&node) {
             return *number;
         }
-        let hardest = |of: &[usize]| of.iter().map(|number| self.effort(*number)).max();
-        let (effort, kernel) = match &node {
-            Node::Constant(_) | Node::Known(_) => (Effort::Columns, None),
-            Node::All(joined) | Node::Any(joined) => (hardest(joined).unwrap_or(Effort::Columns), None),
-            Node::Not(operand) => (self.effort(*operand), None),
-            Node::Condition(condition) => {
-                let depends = Depends::of(&mut condition.clone());
-                let kernel = Kernel::of(condition, &depends);
-                (if kernel.is_some() { Effort::Columns } else { depends.effort }, kernel)
-            }
-        };
-        if let Some((field, column)) = kernel.as_ref().and_then(Kernel::reads)
-            && let Some(field) = self.fields.get_mut(field)
-        {
-            field.columns.add(column);
-        }
+        let (effort, kernel) = self.settling(&node);
         let number = self.nodes.len();
         self.nodes.push(Planned { node: node.clone(), effort, kernel });
         self.node_numbers.insert(node, number);
         number
     }
-}
 
-impl Columns {
-    fn add(&mut self, other: Columns) {
-        self.codes |= other.codes;
-        self.numbers |= other.numbers;
-        self.times |= other.times;
+    /// What it takes to settle a node, and how it is settled column by column, where it can be.
+    fn settling(&mut self, node: &Node) -> (Effort, Option<Kernel>) {
+        let hardest = |of: &[usize]| of.iter().map(|number| self.effort(*number)).max();
+        match node {
+            Node::Constant(_) | Node::Known(_) => (Effort::Columns, None),
+            Node::All(joined) | Node::Any(joined) => (hardest(joined).unwrap_or(Effort::Columns), None),
+            Node::Not(operand) => (self.effort(*operand), None),
+            Node::Condition(condition) => {
+                let depends = Depends::of(&mut condition.clone());
+                let kernel = self.kernel(condition, &depends);
+                (if kernel.is_some() { Effort::Columns } else { depends.effort }, kernel)
+            }
+        }
+    }
+
+    fn kernel(&mut self, condition: &Condition, depends: &Depends) -> Option<Kernel> {
+        let Some(field) = depends.at_most_one_field() else {
+            for number in &depends.fields {
+                self.fields.get_mut(*number).into_iter().for_each(|field| field.forms.values = true);
+            }
+            return None;
+        };
+        let Some(number) = field else { return Some(Kernel::Constant) };
+        let field = self.fields.get_mut(number)?;
+        Some(Kernel::on(number, field, condition, depends.on_times))
     }
 }

@@ -48,7 +48,7 @@ proptest! {
     fn a_plan_agrees_with_a_walk_of_each_tree(
         trees in vec(prop_oneof![6 => conditions(), 1 => walked()], 1..4),
         people in vec((profiles(), vec((instants(), profiles()), 0..3), any::<bool>()), 1..6),
-        size in select(&[1_usize, 1, 1, 2, 8, 8, 9, 63, 64, 65, 200][..]),
+        size in select(&[1_usize, 1, 1, 2, 8, 8, 9, 63, 64, 65, 200, 513][..]),
         now in instants(),
     ) {
         let people: Vec<Person> = people.into_iter().map(Person::from).collect();

@@ -191,6 +191,21 @@ impl Range {
     pub(crate) fn contains(self, instant: Timestamp) -> bool {
         self.bounds.contains(&instant) == self.inside
     }
+
+    /// The nanoseconds since 1970 between the bounds, and whether these are the ones, or all others.
+    pub(crate) fn nanoseconds(self) -> (std::ops::Range<i128>, bool) {
+        let start = match self.bounds.0 {
+            Bound::Included(first) => first.as_nanosecond(),
+            Bound::Excluded(before) => before.as_nanosecond() + 1,
+            Bound::Unbounded => i128::MIN,
+        };
+        let end = match self.bounds.1 {
+            Bound::Included(last) => last.as_nanosecond() + 1,
+            Bound::Excluded(end) => end.as_nanosecond(),
+            Bound::Unbounded => i128::MAX,
+        };
+        (start..end, self.inside)
+    }
 }
 
 impl<V> Time<V> {

@@ -1,22 +1,26 @@
 //! Conditions on one field, settled column by column.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 
-use super::Columns;
-use super::page::{Column, Page};
-use super::parts::Depends;
+use super::Field;
+use super::bits::Bits;
+use super::literals::Literals;
+use super::page::{NO_TIME, Page};
 use crate::ast::Operator;
 use crate::condition::{Condition, Constant, Scope, Term, Test};
 use crate::datum::Datum;
-use crate::window::Range;
 
 /// How a condition is settled column by column.
 #[derive(Debug, Clone)]
 pub(super) enum Kernel {
     /// It is the same for everybody.
     Constant,
-    Null {
+    /// Whether it is one of some of the field's literals.
+    AmongLiterals {
         field: usize,
+        codes: Box<[u8]>,
         wanted: bool,
     },
     Compare {
@@ -46,8 +50,9 @@ pub(super) enum Kernel {
 /// A kernel on a page.
 pub(super) enum Prepared<'p> {
     Constant(bool),
-    Null {
-        values: &'p [Option<Datum<'p>>],
+    AmongLiterals {
+        literals: &'p [u8],
+        among: &'p [u8],
         wanted: bool,
     },
     Compare {
@@ -60,12 +65,14 @@ pub(super) enum Prepared<'p> {
         among: &'p [f64],
         wanted: bool,
     },
+    /// Whether times lie in a range, or outside of it.
     Within {
-        times: &'p [Option<Timestamp>],
-        range: Option<Range>,
+        times: &'p [i128],
+        range: Range<i128>,
+        inside: bool,
     },
     OfTime {
-        times: &'p [Option<Timestamp>],
+        times: &'p [i128],
         condition: &'p Condition,
         page: &'p Page<'p>,
     },
@@ -77,18 +84,50 @@ pub(super) enum Prepared<'p> {
 }
 
 impl Kernel {
-    pub(super) fn of(condition: &Condition, depends: &Depends) -> Option<Kernel> {
-        let Some(field) = depends.at_most_one_field()? else { return Some(Kernel::Constant) };
-        let special = match condition {
-            Condition::IsNull { term: Term::Field(_), wanted } => {
-                Some(Kernel::Null { field, wanted: *wanted })
-            }
-            Condition::Test { test, wanted } => Kernel::of_test(field, test, *wanted),
+    /// How a condition is settled that depends on one field and nothing else; `on_times`, if on nothing of it but which times
+    /// it has. The field is read in the form that it takes.
+    pub(super) fn on(number: usize, field: &mut Field, condition: &Condition, on_times: bool) -> Kernel {
+        let literals = Kernel::of_literals(number, &mut field.literals, condition);
+        let special = literals.or_else(|| match condition {
+            Condition::Test { test, wanted } => Kernel::of_test(number, test, *wanted),
+            _ => None,
+        });
+        let of_values =
+            if on_times { Kernel::OfTime { field: number } } else { Kernel::OfValue { field: number } };
+        let kernel = special.unwrap_or(of_values);
+        let forms = &mut field.forms;
+        match &kernel {
+            Kernel::Constant => {}
+            Kernel::AmongLiterals { .. } => forms.literals = true,
+            Kernel::Compare { .. } | Kernel::Among { .. } => forms.numbers = true,
+            Kernel::Within { .. } | Kernel::OfTime { .. } => forms.times = true,
+            Kernel::OfValue { .. } => forms.dictionary = true,
+        }
+        kernel
+    }
+
+    fn of_literals(field: usize, literals: &mut Literals, condition: &Condition) -> Option<Kernel> {
+        let mut code = |literal: &Term| match literal {
+            Term::Constant(Constant(value)) => literals.add(value),
             _ => None,
         };
-        let of_values =
-            || if depends.on_times { Kernel::OfTime { field } } else { Kernel::OfValue { field } };
-        Some(special.unwrap_or_else(of_values))
+        // Null is neither one of them nor another.
+        let (codes, wanted) = match condition {
+            Condition::Holds(Term::Field(_)) => (vec![Literals::FALSE, Literals::EMPTY], false),
+            Condition::IsNull { term: Term::Field(_), wanted: true } => (vec![Literals::NULL], true),
+            Condition::IsNull { term: Term::Field(_), wanted: false } => (Vec::new(), false),
+            Condition::Test { test, wanted } => match test {
+                Test::Equal(Term::Field(_), literal) | Test::Equal(literal, Term::Field(_)) => {
+                    (vec![code(literal)?], *wanted)
+                }
+                Test::Among { item: Term::Field(_), array: Term::List(items) } => {
+                    (items.iter().map(code).collect::<Option<_>>()?, *wanted)
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(Kernel::AmongLiterals { field, codes: codes.into(), wanted })
     }
 
     fn of_test(field: usize, test: &Test, wanted: bool) -> Option<Kernel> {
@@ -104,9 +143,7 @@ impl Kernel {
                 Some(Kernel::Compare { field, operator, with: number(constant)? })
             }
             Test::Among { item: Term::Field(_), array: Term::List(items) } => {
-                let numbers: Option<Box<[f64]>> = items.iter().map(number).collect();
-                // An empty list may be one of anything.
-                let numbers = numbers.filter(|numbers| !numbers.is_empty())?;
+                let numbers = items.iter().map(number).collect::<Option<_>>()?;
                 Some(Kernel::Among { field, numbers, wanted })
             }
             Test::Occurs { instant: Term::Field(_), window } if wanted => {
@@ -118,22 +155,6 @@ impl Kernel {
         }
     }
 
-    /// The field that it reads, and in which form.
-    pub(super) fn reads(&self) -> Option<(usize, Columns)> {
-        let none = Columns::default();
-        match self {
-            Kernel::Constant => None,
-            Kernel::Null { field, .. } => Some((*field, none)),
-            Kernel::Compare { field, .. } | Kernel::Among { field, .. } => {
-                Some((*field, Columns { numbers: true, ..none }))
-            }
-            Kernel::Within { field } | Kernel::OfTime { field } => {
-                Some((*field, Columns { times: true, ..none }))
-            }
-            Kernel::OfValue { field } => Some((*field, Columns { codes: true, ..none })),
-        }
-    }
-
     /// The kernel on a page, if that has the column that it takes.
     pub(super) fn prepare<'p>(
         &'p self,
@@ -141,86 +162,91 @@ impl Kernel {
         page: &'p Page<'p>,
     ) -> Option<Prepared<'p>> {
         let column = |field: &usize| page.column(*field);
-        let numbers = |field| column(field)?.numbers.as_deref();
-        let times = |field| column(field)?.times.as_deref();
         Some(match self {
             Kernel::Constant => Prepared::Constant(condition.evaluate(Scope::of_value(page, None))),
-            Kernel::Null { field, wanted } => Prepared::Null { values: page.values(*field), wanted: *wanted },
+            Kernel::AmongLiterals { field, codes, wanted } => {
+                Prepared::AmongLiterals { literals: &column(field)?.literals, among: codes, wanted: *wanted }
+            }
             Kernel::Compare { field, operator, with } => {
-                Prepared::Compare { numbers: numbers(field)?, operator: *operator, with: *with }
+                Prepared::Compare { numbers: column(field)?.numbers()?, operator: *operator, with: *with }
             }
             Kernel::Among { field, numbers: among, wanted } => {
-                Prepared::Among { numbers: numbers(field)?, among, wanted: *wanted }
+                Prepared::Among { numbers: column(field)?.numbers()?, among, wanted: *wanted }
             }
             Kernel::Within { field } => {
                 let Condition::Test { test: Test::Occurs { window, .. }, .. } = condition else {
                     return None;
                 };
-                let range = window.range_in(Scope::of_value(page, None));
-                Prepared::Within { times: times(field)?, range }
+                match window.range_in(Scope::of_value(page, None)) {
+                    Some(range) => {
+                        let (range, inside) = range.nanoseconds();
+                        Prepared::Within { times: &column(field)?.times, range, inside }
+                    }
+                    None => Prepared::Constant(false),
+                }
             }
-            Kernel::OfTime { field } => Prepared::OfTime { times: times(field)?, condition, page },
+            Kernel::OfTime { field } => Prepared::OfTime { times: &column(field)?.times, condition, page },
             Kernel::OfValue { field } => {
-                let Column { codes: Some(codes), .. } = column(field)? else { return None };
+                let dictionary = column(field)?.dictionary.as_ref()?;
                 let holds = |value| condition.evaluate(Scope::of_value(page, value));
-                let holds = codes.distinct.iter().copied().map(holds).collect();
-                Prepared::OfValue { codes: &codes.codes, holds }
+                let holds = dictionary.distinct.iter().copied().map(holds).collect();
+                Prepared::OfValue { codes: &dictionary.codes, holds }
             }
         })
     }
 }
 
 impl Prepared<'_> {
-    /// The answers for the 64 profiles of a word.
-    pub(super) fn word(&self, word: usize) -> u64 {
+    /// For which profiles of a strip the condition holds.
+    pub(super) fn strip<const WORDS: usize>(&self, strip: usize) -> Bits<WORDS> {
         match self {
-            Prepared::Constant(holds) => {
-                if *holds {
-                    u64::MAX
-                } else {
-                    0
-                }
+            Prepared::Constant(true) => Bits::ALL,
+            Prepared::Constant(false) => Bits::NONE,
+            Prepared::AmongLiterals { literals, among, wanted } => {
+                let literals = part::<_, WORDS>(literals, strip);
+                let found = Bits::among(literals, among);
+                if *wanted { found } else { !found & Bits::of(literals, |code| *code != Literals::NULL) }
             }
-            Prepared::Null { values, wanted } => bits(part(values, word), |value| value.is_none() == *wanted),
             Prepared::Compare { numbers, operator, with } => {
-                let (numbers, with) = (part(numbers, word), *with);
+                let with = *with;
                 match operator {
-                    Operator::Less => bits(numbers, |number| *number < with),
-                    Operator::LessOrEqual => bits(numbers, |number| *number <= with),
-                    Operator::Greater => bits(numbers, |number| *number > with),
-                    Operator::GreaterOrEqual => bits(numbers, |number| *number >= with),
+                    Operator::Less => bits(numbers, strip, |number| *number < with),
+                    Operator::LessOrEqual => bits(numbers, strip, |number| *number <= with),
+                    Operator::Greater => bits(numbers, strip, |number| *number > with),
+                    Operator::GreaterOrEqual => bits(numbers, strip, |number| *number >= with),
                     // Null is neither.
-                    Operator::Unequal => bits(numbers, |number| !number.is_nan() && *number != with),
-                    _ => bits(numbers, |number| *number == with),
+                    Operator::Unequal => bits(numbers, strip, |number| (*number < with) | (*number > with)),
+                    _ => bits(numbers, strip, |number| *number == with),
                 }
             }
             Prepared::Among { numbers, among, wanted } => {
-                bits(part(numbers, word), |number| !number.is_nan() && among.contains(number) == *wanted)
+                let numbers = part::<_, WORDS>(numbers, strip);
+                let found = Bits::among(numbers, among);
+                if *wanted { found } else { !found & Bits::of(numbers, |number| !number.is_nan()) }
             }
-            Prepared::Within { times, range: Some(range) } => {
-                bits(part(times, word), |time| time.is_some_and(|time| range.contains(time)))
-            }
-            Prepared::Within { range: None, .. } => 0,
-            Prepared::OfTime { times, condition, page } => bits(part(times, word), |time| {
-                condition.evaluate(Scope::of_value(page, time.map(Datum::Time)))
+            Prepared::Within { times, range, inside } => bits(times, strip, |time| {
+                let is_in = (range.start <= *time) & (*time < range.end);
+                (is_in == *inside) & (*time != NO_TIME)
             }),
-            Prepared::OfValue { codes, holds } => bits(part(codes, word), |code| {
+            Prepared::OfTime { times, condition, page } => bits(times, strip, |time| {
+                let time = Timestamp::from_nanosecond(*time).ok().map(Datum::Time);
+                condition.evaluate(Scope::of_value(page, time))
+            }),
+            Prepared::OfValue { codes, holds } => bits(codes, strip, |code| {
                 usize::try_from(*code).is_ok_and(|code| holds.get(code) == Some(&true))
             }),
         }
     }
 }
 
-/// The values of a word's profiles.
-fn part<T>(values: &[T], word: usize) -> &[T] {
-    let start = word.saturating_mul(64);
-    let end = start.saturating_add(64).min(values.len());
-    values.get(start..end).unwrap_or_default()
+/// The profiles of a strip whose values are as wanted.
+fn bits<T, const WORDS: usize>(values: &[T], strip: usize, holds: impl Fn(&T) -> bool) -> Bits<WORDS> {
+    Bits::of(part::<_, WORDS>(values, strip), holds)
 }
 
-/// A bit for each value, the first one lowest.
-fn bits<T>(values: &[T], holds: impl Fn(&T) -> bool) -> u64 {
-    values.iter().rev().fold(0, |bits, value| bits << 1 | u64::from(holds(value)))
+/// The values from the first profile of a strip on.
+fn part<T, const WORDS: usize>(values: &[T], strip: usize) -> &[T] {
+    values.get(strip.saturating_mul(Bits::<WORDS>::LENGTH)..).unwrap_or_default()
 }
 
 /// The double that a literal is exactly.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use domain::value::Object;
 use jiff::Timestamp;
 
-use super::{Columns, Field, Plan};
+use super::literals::Literals;
+use super::{Field, Forms, Plan};
 use crate::condition::{Place, Scope};
 use crate::datum::Datum;
 
@@ -35,30 +36,46 @@ pub struct Page<'a> {
     pub(crate) plan: &'a Plan,
     subjects: &'a [Subject<'a>],
     pub(crate) now: Timestamp,
-    /// Every value of the first field, then every value of the next.
-    values: Vec<Option<Datum<'a>>>,
-    /// Other forms of the same, by field. A page of a few profiles has none.
-    columns: Vec<Column<'a>>,
+    taken: Taken<'a>,
 }
 
-/// A field's values in the forms that kernels read.
-#[derive(Debug, Default)]
-pub(super) struct Column<'a> {
-    pub(super) codes: Option<Codes<'a>>,
-    /// Null is no number. There is no such column, if some value is no number, or is one that no double has.
-    pub(super) numbers: Option<Vec<f64>>,
-    pub(super) times: Option<Vec<Option<Timestamp>>>,
-}
-
-/// A dictionary, and where in it each value stands. Null is its first entry.
+/// What was taken out of profiles. Each is gone through once, as long as the processor has it at hand.
 #[derive(Debug)]
-pub(super) struct Codes<'a> {
+enum Taken<'a> {
+    /// Every value of the first of a few profiles, then every value of the next.
+    Rows(Vec<Option<Datum<'a>>>),
+    /// By field.
+    Columns(Vec<Column<'a>>),
+}
+
+/// A field's values in the forms in which the plan reads it. Those that it does not are empty.
+#[derive(Debug)]
+pub(super) struct Column<'a> {
+    values: Vec<Option<Datum<'a>>>,
+    /// Which of the [`Literals`] each value is.
+    pub(super) literals: Vec<u8>,
+    /// Null is no number.
+    numbers: Vec<f64>,
+    /// Whether all values are null or numbers that a double is exactly.
+    is_exact: bool,
+    /// Nanoseconds since 1970, or [`NO_TIME`].
+    pub(super) times: Vec<i128>,
+    pub(super) dictionary: Option<Dictionary<'a>>,
+}
+
+/// What stands among times for a value that is none. No instant is as many nanoseconds before 1970.
+pub(super) const NO_TIME: i128 = i128::MIN;
+
+/// The distinct values, and where among them each value stands. Null is the first.
+#[derive(Debug)]
+pub(super) struct Dictionary<'a> {
     pub(super) distinct: Vec<Option<Datum<'a>>>,
+    known: HashMap<Key<'a>, u32>,
     pub(super) codes: Vec<u32>,
 }
 
 /// What values are the same.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 enum Key<'a> {
     Boolean(bool),
     Integer(i64),
@@ -72,17 +89,12 @@ impl<'a> Page<'a> {
     /// Takes what a plan reads out of profiles. `now` is the instant of evaluation, one and the same for a whole run: what
     /// happened at this very instant does not lie before it.
     pub fn new(plan: &'a Plan, subjects: &'a [Subject<'a>], now: Timestamp) -> Page<'a> {
-        let mut values = Vec::with_capacity(plan.fields.len().saturating_mul(subjects.len()));
-        for field in &plan.fields {
-            values.extend(subjects.iter().map(|subject| field.of(subject)));
-        }
-        let mut page = Page { plan, subjects, now, values, columns: Vec::new() };
-        if subjects.len() >= Self::LEAST {
-            let fields = plan.fields.iter().enumerate();
-            page.columns =
-                fields.map(|(number, field)| Column::new(page.values(number), field.columns)).collect();
-        }
-        page
+        let taken = if subjects.len() < Self::LEAST {
+            Taken::Rows(rows(plan, subjects))
+        } else {
+            Taken::Columns(columns(plan, subjects))
+        };
+        Page { plan, subjects, now, taken }
     }
 
     /// How many profiles there are.
@@ -96,20 +108,27 @@ impl<'a> Page<'a> {
 
     /// The value that a field has of a profile.
     pub(crate) fn value(&self, field: usize, row: usize) -> Option<Datum<'a>> {
-        *self.values.get(field.checked_mul(self.rows())?.checked_add(row)?)?
-    }
-
-    pub(super) fn values(&self, field: usize) -> &[Option<Datum<'a>>] {
-        let start = field.saturating_mul(self.rows());
-        self.values.get(start..start.saturating_add(self.rows())).unwrap_or_default()
+        match &self.taken {
+            Taken::Rows(values) => {
+                *values.get(row.checked_mul(self.plan.fields.len())?.checked_add(field)?)?
+            }
+            Taken::Columns(columns) => match columns.get(field)?.values.get(row) {
+                Some(value) => *value,
+                // It is read in another form, but not all values have that.
+                None => self.plan.fields.get(field)?.of(self.subjects.get(row)?),
+            },
+        }
     }
 
     pub(super) fn has_columns(&self) -> bool {
-        !self.columns.is_empty()
+        matches!(self.taken, Taken::Columns(_))
     }
 
     pub(super) fn column(&self, field: usize) -> Option<&Column<'a>> {
-        self.columns.get(field)
+        match &self.taken {
+            Taken::Rows(_) => None,
+            Taken::Columns(columns) => columns.get(field),
+        }
     }
 }
 
@@ -124,6 +143,39 @@ impl Plan {
         let scope = Scope { page: &page, place: Place::Row(0), event: Some(event), audiences: &|_| false };
         self.chains.iter().any(|chain| chain.wants(scope))
     }
+
+    /// Shows the fields that a profile has, with their values.
+    fn read<'a>(&self, subject: &Subject<'a>, mut see: impl FnMut(usize, Datum<'a>)) {
+        for (view, members) in &self.views {
+            if let Some(attributes) = subject.attributes.get(*view) {
+                members.read(attributes, &mut |field, value| see(field, value.into()));
+            }
+        }
+    }
+}
+
+fn rows<'a>(plan: &Plan, subjects: &[Subject<'a>]) -> Vec<Option<Datum<'a>>> {
+    let width = plan.fields.len();
+    let mut values = vec![None; width.saturating_mul(subjects.len())];
+    for (subject, values) in subjects.iter().zip(values.chunks_exact_mut(width.max(1))) {
+        plan.read(subject, |field, value| {
+            values.get_mut(field).into_iter().for_each(|own| *own = Some(value));
+        });
+    }
+    values
+}
+
+fn columns<'a>(plan: &Plan, subjects: &[Subject<'a>]) -> Vec<Column<'a>> {
+    let mut columns: Vec<Column<'a>> =
+        plan.fields.iter().map(|field| Column::of_nulls(field.forms, subjects.len())).collect();
+    for (row, subject) in subjects.iter().enumerate() {
+        plan.read(subject, |number, value| {
+            if let (Some(column), Some(field)) = (columns.get_mut(number), plan.fields.get(number)) {
+                column.put(row, value, &field.literals);
+            }
+        });
+    }
+    columns
 }
 
 impl Field {
@@ -133,33 +185,60 @@ impl Field {
 }
 
 impl<'a> Column<'a> {
-    fn new(values: &[Option<Datum<'a>>], wanted: Columns) -> Column<'a> {
+    fn of_nulls(wanted: Forms, rows: usize) -> Column<'a> {
+        let length = |is_wanted: bool| if is_wanted { rows } else { 0 };
         Column {
-            codes: wanted.codes.then(|| Codes::new(values)),
-            numbers: wanted.numbers.then(|| values.iter().copied().map(number).collect()).flatten(),
-            times: wanted.times.then(|| values.iter().map(|value| value.and_then(Datum::time)).collect()),
+            values: vec![None; length(wanted.values)],
+            literals: vec![Literals::NULL; length(wanted.literals)],
+            numbers: vec![f64::NAN; length(wanted.numbers)],
+            is_exact: true,
+            times: vec![NO_TIME; length(wanted.times)],
+            dictionary: wanted.dictionary.then(|| Dictionary::of_nulls(rows)),
         }
+    }
+
+    fn put(&mut self, row: usize, value: Datum<'a>, literals: &Literals) {
+        if let Some(own) = self.values.get_mut(row) {
+            *own = Some(value);
+        }
+        if let Some(own) = self.literals.get_mut(row) {
+            *own = literals.code(value);
+        }
+        if let Some(own) = self.numbers.get_mut(row) {
+            match value.exact() {
+                Some(number) => *own = number,
+                None => self.is_exact = false,
+            }
+        }
+        if let Some(own) = self.times.get_mut(row) {
+            *own = value.time().map_or(NO_TIME, Timestamp::as_nanosecond);
+        }
+        if let Some(dictionary) = &mut self.dictionary {
+            dictionary.put(row, value);
+        }
+    }
+
+    /// The values as doubles, if they are some.
+    pub(super) fn numbers(&self) -> Option<&[f64]> {
+        self.is_exact.then_some(&self.numbers)
     }
 }
 
-impl<'a> Codes<'a> {
-    fn new(values: &[Option<Datum<'a>>]) -> Codes<'a> {
-        let mut distinct = vec![None];
-        let mut known = HashMap::new();
-        let code = |value: &Option<Datum<'a>>| {
-            let Some(datum) = value else { return 0 };
-            let next = u32::try_from(distinct.len()).unwrap_or(u32::MAX);
-            let code = match Key::of(*datum) {
-                Some(key) => *known.entry(key).or_insert(next),
-                None => next,
-            };
-            if code == next {
-                distinct.push(*value);
-            }
-            code
+impl<'a> Dictionary<'a> {
+    fn of_nulls(rows: usize) -> Dictionary<'a> {
+        Dictionary { distinct: vec![None], known: HashMap::new(), codes: vec![0; rows] }
+    }
+
+    fn put(&mut self, row: usize, value: Datum<'a>) {
+        let next = u32::try_from(self.distinct.len()).unwrap_or(u32::MAX);
+        let code = match Key::of(value) {
+            Some(key) => *self.known.entry(key).or_insert(next),
+            None => next,
         };
-        let codes = values.iter().map(code).collect();
-        Codes { distinct, codes }
+        if code == next {
+            self.distinct.push(Some(value));
+        }
+        self.codes.get_mut(row).into_iter().for_each(|own| *own = code);
     }
 }
 
@@ -172,9 +251,4 @@ impl<'a> Key<'a> {
             _ => None,
         }
     }
-}
-
-/// A value as a double, if it is null or a number that one has.
-fn number(value: Option<Datum<'_>>) -> Option<f64> {
-    value.map_or(Some(f64::NAN), Datum::exact)
 }
