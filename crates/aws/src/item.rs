@@ -1,29 +1,34 @@
 //! Between the domain's types and DynamoDB's items.
 
+mod form;
+mod steps;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use form::{Kind, lift, lift_where_it_lies};
+
 use crate::Error;
 
 /// An item as DynamoDB has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The version of the stored form, on every item as `v`.
-pub(crate) const FORMAT: &str = "1";
-
-/// An item under its keys.
+/// An item under its keys, in today's form.
 pub(crate) fn item(
     pk: impl Into<String>,
     sk: impl Into<String>,
     content: &impl Serialize,
 ) -> Result<Item, Error> {
+    let sk = sk.into();
     let mut item: Item = encode(content)?;
+    item.insert("v".into(), Kind::of(&sk).attribute());
     item.insert("pk".into(), AttributeValue::S(pk.into()));
-    item.insert("sk".into(), AttributeValue::S(sk.into()));
-    item.insert("v".into(), AttributeValue::N(FORMAT.into()));
+    item.insert("sk".into(), AttributeValue::S(sk));
     Ok(item)
 }
 
@@ -41,18 +46,10 @@ pub(crate) fn attribute(content: &impl Serialize) -> Result<AttributeValue, Erro
     Ok(value.into())
 }
 
-/// What an item holds.
-pub(crate) fn decode<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+/// What an item holds, whichever form it was stored in.
+pub(crate) fn decode<T: DeserializeOwned>(mut item: Item) -> Result<T, Error> {
+    lift(&mut item)?;
     let sk = text(&item, "sk").unwrap_or_default().to_owned();
-    match item.get("v") {
-        None => {}
-        Some(AttributeValue::N(version)) if version == FORMAT => {}
-        Some(_) => {
-            return Err(Error::plain(format!(
-                "item `{sk}` has a stored form that this build does not know: expected version {FORMAT}"
-            )));
-        }
-    }
     serde_dynamo::from_item(serde_dynamo::Item::from(item))
         .map_err(|error| Error::of(&format!("read item `{sk}`"), error))
 }

@@ -12,6 +12,7 @@ mod identities;
 mod item;
 mod keys;
 mod ledger;
+mod migrate;
 mod objects;
 mod profiles;
 mod queues;
@@ -32,6 +33,7 @@ pub use ledger::{
     Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Standing,
     Watermark,
 };
+pub use migrate::Migrated;
 pub use objects::{Object, Objects};
 pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
 pub use queues::{Evaluate, Queue, Queues, Visit, Wake, Work};

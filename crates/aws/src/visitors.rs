@@ -1,7 +1,8 @@
 //! Visitors in the table of profiles: one item each, in a partition of its own.
 //!
 //! The edge writes `state`, linking writes `link`, each on condition of its own version: neither has to wait for the
-//! other, and a request costs one read and at most one write.
+//! other, and a request costs one read and at most one write. Either writes onto today's form alone, so that no item is
+//! ever of two: one that is read of an older form is brought up where it lies first.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::condition::unless_refused;
-use crate::item::{FORMAT, Item, attribute, decode, key};
+use crate::item::{Item, Kind, attribute, decode, key, lift, lift_where_it_lies};
 use crate::units::{Meter, Units};
 use crate::{Error, keys};
 
@@ -67,7 +68,12 @@ impl Visitors {
             .await
             .map_err(|error| Error::of("read a visitor", error))?;
         self.meter.read(output.consumed_capacity());
-        output.item.map_or_else(|| Ok(StoredVisitor::default()), read)
+        let Some(item) = output.item else { return Ok(StoredVisitor::default()) };
+        let mut lifted = item.clone();
+        if lift(&mut lifted)? {
+            lift_where_it_lies(&self.client, &self.table, &item, &lifted).await?;
+        }
+        read(lifted)
     }
 
     /// Writes the edge's part of a visitor on condition of the version that was read, 0 where nothing was. Says whether
@@ -92,7 +98,7 @@ impl Visitors {
             .condition_expression(if read == 0 {
                 "attribute_not_exists(#version)"
             } else {
-                "#version = :read"
+                "#version = :read AND #v = :format"
             })
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#version", "version")
@@ -101,7 +107,7 @@ impl Visitors {
             .expression_attribute_values(":state", attribute(visitor)?)
             .expression_attribute_values(":next", AttributeValue::N(read.saturating_add(1).to_string()))
             .expression_attribute_values(":gone", AttributeValue::N(gone.as_second().to_string()))
-            .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
+            .expression_attribute_values(":format", Kind::of(keys::VISITOR).attribute())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         if read != 0 {
             update = update.expression_attribute_values(":read", AttributeValue::N(read.to_string()));
@@ -126,9 +132,9 @@ impl Visitors {
         day: Date,
     ) -> Result<bool, Error> {
         let condition = if read.link.version == 0 {
-            "#version = :seen AND attribute_not_exists(#link)"
+            "#v = :format AND #version = :seen AND attribute_not_exists(#link)"
         } else {
-            "#version = :seen AND #link.#version = :read"
+            "#v = :format AND #version = :seen AND #link.#version = :read"
         };
         let mut update = Update::builder()
             .table_name(&self.table)
@@ -136,7 +142,9 @@ impl Visitors {
             .update_expression("SET #link = :link")
             .condition_expression(condition)
             .expression_attribute_names("#link", "link")
+            .expression_attribute_names("#v", "v")
             .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":format", Kind::of(keys::VISITOR).attribute())
             .expression_attribute_values(":seen", AttributeValue::N(read.version.to_string()))
             .expression_attribute_values(":link", attribute(link)?);
         if read.link.version != 0 {
@@ -171,7 +179,7 @@ impl Visitors {
             .expression_attribute_names("#v", "v")
             .expression_attribute_values(":displayed", number(notified.displayed))
             .expression_attribute_values(":interacted", number(notified.interacted))
-            .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
+            .expression_attribute_values(":format", Kind::of(keys::DAY).attribute())
     }
 
     /// The capacity units that calls consumed since the last asking.

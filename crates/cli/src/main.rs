@@ -22,6 +22,7 @@ mod folder;
 mod generate;
 mod graph;
 mod json_lines;
+mod migrate;
 mod offers;
 mod plan;
 mod policy;
@@ -87,6 +88,7 @@ enum Command {
     #[command(subcommand)]
     Partner(ending::PartnerCommand),
     Generate(generate::Args),
+    Migrate(migrate::Args),
     Offers(offers::Args),
     #[command(subcommand)]
     Events(events::Command),
@@ -126,6 +128,7 @@ fn main() -> ExitCode {
         Command::Dataset(command) => ending::dataset(&command),
         Command::Partner(command) => ending::partner(&command),
         Command::Generate(args) => generate::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Offers(args) => offers::run(&args),
         Command::Events(command) => events::run(&command),
         Command::Graph(command) => graph::run(&command),

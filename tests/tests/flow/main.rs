@@ -16,6 +16,7 @@ mod deliveries;
 mod desk;
 mod events;
 mod files;
+mod forms;
 mod governance;
 mod hostile;
 mod linking;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::Profiles;
 use crate::condition::unless_refused;
-use crate::item::{FORMAT, Item, attribute, decode, key, text};
+use crate::item::{Item, Kind, attribute, decode, key, text};
 use crate::{Error, keys};
 
 /// A marked delivery state.
@@ -83,7 +83,7 @@ impl Profiles {
             .expression_attribute_values(":one", AttributeValue::N("1".into()))
             .expression_attribute_values(":mark", AttributeValue::S(mark_of(dataflow, shard)))
             .expression_attribute_values(":now", AttributeValue::N(now.as_millisecond().to_string()))
-            .expression_attribute_values(":format", AttributeValue::N(FORMAT.into()))
+            .expression_attribute_values(":format", Kind::of(keys::DELIVERY).attribute())
             .send()
             .await
             .map_err(|error| Error::of("mark a delivery", error))?;
