@@ -1,6 +1,6 @@
 //! What people see: colours on a terminal only, and one way to print each kind of thing.
 
-use anstream::{eprintln, println};
+use anstream::{eprintln, print, println};
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use project::{Problem, Problems};
@@ -46,6 +46,14 @@ pub(crate) fn print_problem(kind: &str, style: Style, problem: &Problem) {
     if let Some(help) = help {
         eprintln!("  {DIM}help:{DIM:#} {help}");
     }
+}
+
+/// Prints a report for people; what deserves a look stands beside it.
+pub(crate) fn print_report(warnings: &[Problem], text: &str) {
+    for warning in warnings {
+        print_problem("warning", YELLOW, warning);
+    }
+    print!("{text}");
 }
 
 /// `1 row`, `2 rows`.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::{print, println};
+use anstream::println;
 use anyhow::Result;
 use clap::Parser;
 use domain::audience::Evaluation;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::apply::refusals;
 use crate::refusal::{Blocked, CuresOf};
-use crate::terminal::{self, Format, GREEN, RED, YELLOW, count};
+use crate::terminal::{self, Format, GREEN, RED, count};
 use crate::{FINDINGS, folder, refusal};
 
 /// Check a project's folder as a whole, without touching anything
@@ -64,13 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             terminal::print_json(&Report { valid: true, errors: Vec::new(), warnings, blocked, cures })?;
         }
         Format::Text => {
-            for warning in warnings {
-                terminal::print_problem("warning", YELLOW, warning);
-            }
-            for blocked in &uses {
-                print!("{}", blocked.text());
-            }
-            println!("{GREEN}valid{GREEN:#}: {}", summary(&catalogue));
+            let blocked: String = uses.iter().map(Blocked::text).collect();
+            let valid = format!("{GREEN}valid{GREEN:#}: {}\n", summary(&catalogue));
+            terminal::print_report(warnings, &(blocked + &valid));
         }
     }
     Ok(ExitCode::SUCCESS)

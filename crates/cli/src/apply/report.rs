@@ -1,6 +1,5 @@
 //! What an apply has done, for people and for programs.
 
-use anstream::print;
 use anyhow::Result;
 use aws::InForce;
 use domain::catalogue::{Catalogue, CatalogueHash};
@@ -15,7 +14,7 @@ use serde::Serialize;
 use super::changes::{Change, changes};
 use crate::refusal::{self, Blocked, CuresOf};
 use crate::table::Table;
-use crate::terminal::{self, BOLD, DIM, Format, GREEN, RED, YELLOW};
+use crate::terminal::{self, BOLD, DIM, Format, GREEN, RED};
 use crate::words::{NOTHING, listed, state, state_cell};
 
 /// How an apply ended.
@@ -99,12 +98,7 @@ impl Report<'_> {
     pub(crate) fn print(&self, format: Format) -> Result<()> {
         match format {
             Format::Json => terminal::print_json(&self.document(&self.blocked()))?,
-            Format::Text => {
-                for warning in self.warnings {
-                    terminal::print_problem("warning", YELLOW, warning);
-                }
-                print!("{}", self.text());
-            }
+            Format::Text => terminal::print_report(self.warnings, &self.text()),
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! A plan, for people and for programs.
 
-use anstream::print;
 use anyhow::Result;
 use domain::catalogue::Catalogue;
 use domain::refusal::Refusal;
@@ -76,12 +75,7 @@ impl<'a> Plan<'a> {
     pub(crate) fn print(&self, format: Format) -> Result<()> {
         match format {
             Format::Json => terminal::print_json(&self.document(&self.blocked()))?,
-            Format::Text => {
-                for warning in self.warnings {
-                    terminal::print_problem("warning", YELLOW, warning);
-                }
-                print!("{}", self.text());
-            }
+            Format::Text => terminal::print_report(self.warnings, &self.text()),
         }
         Ok(())
     }
