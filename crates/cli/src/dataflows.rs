@@ -2,6 +2,7 @@
 
 mod record;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anstream::print;
@@ -133,6 +134,8 @@ struct Line<'a> {
     state: &'static str,
     /// Profiles of which something stands at the destination.
     sent: Option<u64>,
+    /// Members who are left out, as they have not consented.
+    withheld: Option<u64>,
     /// Calls whose fate is unknown.
     unknown: Option<u64>,
     /// Delivery states that the run marked.
@@ -150,15 +153,19 @@ struct LastRefusal {
 impl<'a> Line<'a> {
     fn of(dataflow: &'a Dataflow, latest: Option<&Found>, last: Option<&RefusalRecord>) -> Line<'a> {
         let name = &dataflow.name;
+        let found = |counts: fn(&Found) -> &BTreeMap<DataflowName, u64>| {
+            latest.map(|latest| counts(latest).get(name).copied().unwrap_or_default())
+        };
         Line {
             dataflow,
             name,
             audience: dataflow.audience.as_str(),
             destination: dataflow.destination.as_str(),
             state: state(&dataflow.state),
-            sent: latest.map(|latest| latest.sent.get(name).copied().unwrap_or_default()),
-            unknown: latest.map(|latest| latest.unknown.get(name).copied().unwrap_or_default()),
-            marked: latest.map(|latest| latest.marked.get(name).copied().unwrap_or_default()),
+            sent: found(|latest| &latest.sent),
+            withheld: found(|latest| &latest.withheld),
+            unknown: found(|latest| &latest.unknown),
+            marked: found(|latest| &latest.marked),
             last_refusal: last.map(|last| LastRefusal {
                 at: last.at,
                 during: last.during.clone(),
@@ -180,6 +187,7 @@ fn text(lines: &[Line<'_>], latest: Option<&Found>) -> String {
         "destination",
         "state",
         "#sent",
+        "#no consent",
         "#unknown",
         "#marked",
         "last refusal",
@@ -192,6 +200,7 @@ fn text(lines: &[Line<'_>], latest: Option<&Found>) -> String {
             line.destination.into(),
             state_cell(&line.dataflow.state),
             count(line.sent).into(),
+            count(line.withheld).into(),
             count(line.unknown).into(),
             count(line.marked).into(),
             refusal.unwrap_or_else(|| NOTHING.to_owned()).into(),

@@ -65,6 +65,8 @@ pub(crate) struct Found {
     pub(crate) exited: BTreeMap<AudienceName, u64>,
     pub(crate) marked: BTreeMap<DataflowName, u64>,
     pub(crate) sent: BTreeMap<DataflowName, u64>,
+    /// Members whom dataflows leave out, as they have not consented.
+    pub(crate) withheld: BTreeMap<DataflowName, u64>,
     pub(crate) unknown: BTreeMap<DataflowName, u64>,
     pub(crate) units: Units,
 }
@@ -88,6 +90,7 @@ impl Found {
             exited: sum(slices, |slice| &slice.exited),
             marked: sum(slices, |slice| &slice.marked),
             sent: sum(slices, |slice| &slice.sent),
+            withheld: sum(slices, |slice| &slice.withheld),
             unknown: sum(slices, |slice| &slice.unknown),
             units: slices.iter().fold(Units::default(), |sum, slice| sum.plus(slice.units)),
         }
@@ -180,6 +183,7 @@ pub(crate) mod sample {
             exited: [(prospects.clone(), 2)].into(),
             marked: [(facebook.clone(), 33)].into(),
             sent: [(facebook.clone(), 30)].into(),
+            withheld: [(facebook.clone(), 4)].into(),
             unknown: [(facebook.clone(), 1)].into(),
             units: Units { read: 180.5, write: 93.0 },
             ..Slice::default()

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::catalogue::Catalogue;
 use domain::delivery::{Wanted, wanted};
 use domain::fragment::{Fragment, FragmentKey, OrderToken};
+use domain::governance::consent::withholds;
 use domain::governance::cure::{Cure, applied, cures};
 use domain::governance::{check_activation, lineage, required_consents};
 use domain::graph::{Graph, Node};
@@ -440,18 +441,20 @@ fn only_members_who_have_consented_are_wanted_and_a_withdrawn_consent_withdraws_
         }
     };
     let id = || Wanted::Present(BTreeMap::from([("ID".to_owned(), "C-1".to_owned())]));
-    for (case, said, membership, expected) in [
-        ("a member who consents", Some("gold"), Some("d"), id()),
-        ("a member who does not", Some("basic"), Some("d"), Wanted::Absent),
-        ("a member who says nothing", None, Some("d"), Wanted::Absent),
-        ("who consents and is no member", Some("gold"), None, Wanted::Absent),
-        ("who consents, and is to be decided anew", Some("gold"), Some("before"), Wanted::Undecided),
-        ("who does not, and is to be decided anew", Some("basic"), Some("before"), Wanted::Absent),
+    let now = "2026-11-22T00:00:00Z".parse().unwrap();
+    for (case, said, membership, expected, is_withheld) in [
+        ("a member who consents", Some("gold"), Some("d"), id(), false),
+        ("a member who does not", Some("basic"), Some("d"), Wanted::Absent, true),
+        ("a member who says nothing", None, Some("d"), Wanted::Absent, true),
+        ("who consents and is no member", Some("gold"), None, Wanted::Absent, false),
+        ("who does not and is no member", Some("basic"), None, Wanted::Absent, false),
+        ("who consents, and is to be decided anew", Some("gold"), Some("before"), Wanted::Undecided, false),
+        ("who does not, and is to be decided anew", Some("basic"), Some("before"), Wanted::Absent, false),
     ] {
         let dataflow = &catalogue.dataflows[&"flow".parse().unwrap()];
-        let found =
-            wanted(&catalogue, dataflow, &profile(said, membership), "2026-11-22T00:00:00Z".parse().unwrap());
-        assert_eq!(found, expected, "{case}");
+        let profile = profile(said, membership);
+        assert_eq!(wanted(&catalogue, dataflow, &profile, now), expected, "{case}");
+        assert_eq!(withholds(&catalogue, dataflow, &profile, now), is_withheld, "{case}");
     }
 }
 

@@ -6,6 +6,7 @@ use aws::{Evaluate, InForce, Page, Queue, Run, Settled, Slice, SliceKey, Store, 
 use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
 use domain::edge::visitor::{StoredVisitor, Visitor};
+use domain::governance::consent::withholds;
 use domain::identity::IdentityKey;
 use domain::membership::{MembershipStatus, Memberships};
 use domain::name::{AudienceName, DataflowName, DatastreamName};
@@ -68,6 +69,9 @@ impl Evaluator {
                     changed = slice.changed,
                     "A slice was evaluated up to its checkpoint."
                 );
+                if slice.done {
+                    tell_withheld(key, &slice);
+                }
                 let rest = (!slice.done).then(|| Evaluate::Slice(key.clone()));
                 return Ok(queues.send(Queue::Slices, rest.as_slice()).await?);
             }
@@ -100,6 +104,7 @@ impl Evaluator {
             .await?;
         for (profile, swept) in seen.into_iter().flatten() {
             count(&mut slice, &profile, &swept, pass.run.started);
+            pass.count_withheld(&mut slice, &profile);
             pending.extend(swept.pending);
         }
         slice.version = slice.version.saturating_add(1);
@@ -119,6 +124,19 @@ fn edge_audiences(
         |datastream| EdgeAudiences::compile(&in_force.catalogue, in_force.sequence, datastream, today);
     let datastreams = in_force.catalogue.datastreams.iter();
     datastreams.map(|(name, datastream)| Ok((name.clone(), compile(datastream)?))).collect()
+}
+
+/// Tells the log, of which a metric is made, how many members dataflows leave out.
+fn tell_withheld(key: &SliceKey, slice: &Slice) {
+    for (dataflow, withheld) in &slice.withheld {
+        info!(
+            run = key.run,
+            slice = key.slice,
+            %dataflow,
+            withheld,
+            "Members were left out of a dataflow, as they have not consented."
+        );
+    }
 }
 
 fn segment_number(number: u32) -> i32 {
@@ -188,6 +206,15 @@ impl Pass<'_> {
             }
         }
         Ok(self.store.queues.link(&visits).await?)
+    }
+
+    /// Counts the dataflows that leave a profile out.
+    fn count_withheld(&self, slice: &mut Slice, profile: &Profile) {
+        for dataflow in self.catalogue.dataflows.values() {
+            if withholds(self.catalogue, dataflow, profile, self.now) {
+                *slice.withheld.entry(dataflow.name.clone()).or_default() += 1;
+            }
+        }
     }
 
     /// Evaluates a visitor again: an event grows old, a contract ends, a definition changes, and no request says so. One

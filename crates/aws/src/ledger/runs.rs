@@ -63,6 +63,8 @@ pub struct Slice {
     pub marked: BTreeMap<DataflowName, u64>,
     /// Profiles of which something stands at the destination, by dataflow.
     pub sent: BTreeMap<DataflowName, u64>,
+    /// Members whom a dataflow leaves out, as they have not consented, by dataflow.
+    pub withheld: BTreeMap<DataflowName, u64>,
     /// Calls whose fate is unknown, by dataflow.
     pub unknown: BTreeMap<DataflowName, u64>,
     /// What it cost.

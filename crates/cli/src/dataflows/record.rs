@@ -110,6 +110,9 @@ impl Record<'_> {
             table.row(["secret".into(), credentials.secret.as_str().into()]);
         }
         table.row(["sent".into(), count(self.line.sent).into()]);
+        if !self.dataflow.consents.is_empty() {
+            table.row(["no consent".into(), count(self.line.withheld).into()]);
+        }
         table.row(["unknown".into(), count(self.line.unknown).into()]);
         table.row(["marked".into(), count(self.line.marked).into()]);
         let verdict = match &self.held {

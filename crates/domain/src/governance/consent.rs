@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Operator, PolicyStatus};
+use crate::catalogue::Catalogue;
+use crate::dataflow::Dataflow;
 use crate::label::{Label, MarketingAction};
 use crate::name::PolicyName;
+use crate::profile::Profile;
 use crate::value::{self, FieldPath, Object, Value};
 
 /// A consent policy: if data of some labels serves some marketing actions, then an attribute of the person says so.
@@ -106,6 +110,19 @@ impl Consent {
     pub fn is_given(&self, attributes: &Object) -> bool {
         value::at(attributes, &self.field)
             .is_some_and(|said| self.values.iter().any(|each| is_same(each, said)))
+    }
+}
+
+/// Whether a dataflow leaves out a member of its audience, as a consent that policies ask for is not given.
+pub fn withholds(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now: Timestamp) -> bool {
+    if dataflow.consents.is_empty() || profile.graph.merged_into.is_some() {
+        return false;
+    }
+    let Some(audience) = catalogue.audiences.get(&dataflow.audience) else { return false };
+    let Some(policy) = catalogue.merge_policies.get(&audience.merge_policy) else { return false };
+    profile.is_realized_by(&audience.name, &audience.definition) == Some(true) && {
+        let attributes = profile.merged(catalogue, policy, now).attributes;
+        !dataflow.consents.iter().all(|required| required.consent.is_given(&attributes))
     }
 }
 
