@@ -1,7 +1,7 @@
 //! The keys of items: the one place that knows how they are written.
 
 use domain::fragment::FragmentKey;
-use domain::identity::IdentityKey;
+use domain::identity::{IdentityKey, ProfileId};
 use domain::name::{DataflowName, DatasetName, OfferName};
 use domain::refusal::Activation;
 use jiff::civil::Date;
@@ -17,6 +17,8 @@ pub(crate) const LINK: &str = "L";
 pub(crate) const FRAGMENT: &str = "F#";
 pub(crate) const DELIVERY: &str = "D#";
 pub(crate) const REFERENCE: &str = "R#";
+pub(crate) const SPLITS: &str = "splits";
+pub(crate) const SPLIT: &str = "split#";
 
 pub(crate) fn fragment(key: &FragmentKey) -> String {
     format!("{FRAGMENT}{key}")
@@ -55,6 +57,10 @@ pub(crate) fn chunk(number: u32) -> String {
 
 pub(crate) fn waiting(time: jiff::Timestamp, number: u64) -> String {
     format!("waiting#{:015}#{number:012}", time.as_millisecond().max(0))
+}
+
+pub(crate) fn split(at: jiff::Timestamp, from: &ProfileId) -> String {
+    format!("{SPLIT}{:015}#{from}", at.as_millisecond().max(0))
 }
 
 pub(crate) fn run(id: &str) -> String {

@@ -30,8 +30,8 @@ pub use error::Error;
 pub use events::{Events, Untaken};
 pub use identities::{Claim, Identities, Reference, SeenReference};
 pub use ledger::{
-    Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey, Standing,
-    Watermark,
+    Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey,
+    SplitRecord, Standing, Watermark,
 };
 pub use migrate::Migrated;
 pub use objects::{Object, Objects};

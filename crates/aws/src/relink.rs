@@ -9,6 +9,7 @@ use domain::graph::{Graph, Neighbourhood, Relinked, Split};
 use domain::identity::{IdentityKey, Keyring, ProfileId};
 
 use crate::item::item;
+use crate::ledger::SplitRecord;
 use crate::visitors::is_lost_race;
 use crate::{Error, Store, keys};
 
@@ -28,13 +29,27 @@ impl Store {
     /// # Errors
     /// Where the tables cannot be written.
     pub async fn relink(&self, relinked: &Relinked) -> Result<bool, Error> {
-        let mut writes = Vec::new();
-        for (profile, (read, graph)) in &relinked.graphs {
-            writes.push(self.put_in_transaction(profile, graph, *read)?);
-        }
-        for moved in &relinked.moved {
-            writes.push(self.identities.hand_over(moved)?);
-        }
+        self.write_relinked(self.writes_of(relinked)?).await
+    }
+
+    /// Writes what a split has made of graphs, together with the record of it. Says whether they were written.
+    ///
+    /// # Errors
+    /// Where the tables cannot be written.
+    pub async fn split(&self, relinked: &Relinked, record: &SplitRecord) -> Result<bool, Error> {
+        let mut writes = self.writes_of(relinked)?;
+        writes.push(self.ledger.keep_split(record)?);
+        self.write_relinked(writes).await
+    }
+
+    fn writes_of(&self, relinked: &Relinked) -> Result<Vec<TransactWriteItem>, Error> {
+        let graphs = relinked.graphs.iter();
+        let graphs = graphs.map(|(profile, (read, graph))| self.put_in_transaction(profile, graph, *read));
+        let moved = relinked.moved.iter().map(|moved| self.identities.hand_over(moved));
+        graphs.chain(moved).collect()
+    }
+
+    async fn write_relinked(&self, writes: Vec<TransactWriteItem>) -> Result<bool, Error> {
         let client = &self.profiles.client;
         match client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(true),
@@ -63,7 +78,8 @@ impl Store {
             }
         }
         let relinked = relinking.finish();
-        Ok((relinked.writes() <= MOST_RELINKED).then_some(relinked))
+        // The record of the split is written with it.
+        Ok((relinked.writes() < MOST_RELINKED).then_some(relinked))
     }
 
     /// The id of a profile that is to be born with an identity: one that nobody was ever born under.

@@ -1,6 +1,7 @@
-//! `tributary audit`: who brought what into force, what was refused, and what left under which catalogue.
+//! `tributary audit`: who brought what into force, what was refused, what left under which catalogue, and who split whose
+//! graph.
 //!
-//! Three sources come together in one account: the ledger's applies, its refusals, and the delivery log in S3. What
+//! The ledger's applies, refusals and splits come together with the delivery log in S3 in one account. What
 //! was in force is read from the catalogues themselves, which are kept for ever under their hashes.
 
 mod event;
@@ -27,9 +28,9 @@ const USUALLY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Account for who applied what, what was refused, and what was sent where and why
 ///
-/// One line for each apply, refusal and call of a vendor, oldest first: when, under which catalogue, by which policies
-/// and for which marketing actions, and how many people's records it was about. It names nobody. Calls are kept for 90
-/// days, applies and refusals for ever.
+/// One line for each apply, refusal, call of a vendor and split of a graph, oldest first: when, under which catalogue, by
+/// which policies and for which marketing actions, and how many people's records it was about. It names nobody; of splits
+/// it tells the profiles. Calls are kept for 90 days, everything else for ever.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary audit

@@ -8,12 +8,14 @@
     reason = "what a test cannot set up fails it"
 )]
 
+mod audit;
 mod bank;
 
 mod consent;
 mod costs;
 mod deliveries;
 mod desk;
+mod ending;
 mod events;
 mod files;
 mod forms;

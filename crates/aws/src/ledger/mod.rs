@@ -1,5 +1,5 @@
 //! The ledger: what was done, and what is under way. Batches and their chunks, runs and their slices, the catalogue in
-//! force, refusals.
+//! force, refusals, splits.
 
 mod batches;
 mod catalogue;
@@ -7,6 +7,7 @@ mod lease;
 mod refusals;
 mod runs;
 mod snapshots;
+mod splits;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -22,6 +23,7 @@ pub use lease::{Lease, Watermark};
 pub use refusals::RefusalRecord;
 pub use runs::{Run, Slice, SliceKey};
 pub use snapshots::Standing;
+pub use splits::SplitRecord;
 
 use crate::Error;
 use crate::condition::unless_refused;

@@ -1,13 +1,15 @@
-//! What happened, one event a line. Nobody is named: calls are told by how many records they had.
+//! What happened, one event a line. Nobody is named: calls are told by how many records they had, splits by the ids of
+//! profiles.
 
 use std::collections::BTreeSet;
 
-use aws::{Applied, RefusalRecord};
+use aws::{Applied, RefusalRecord, SplitRecord};
 use domain::catalogue::{Catalogue, CatalogueHash};
 use domain::dataflow::State;
 use domain::delivery::Operation;
 use domain::delivery_log::LogEntry;
 use domain::governance::PolicyStatus;
+use domain::identity::ProfileId;
 use domain::label::{Label, MarketingAction};
 use domain::name::{AudienceName, DataflowName, DestinationName, PolicyName};
 use domain::refusal::{Activation, Cause};
@@ -53,6 +55,14 @@ pub(super) enum What {
     },
     /// A vendor was called.
     Called(Box<Call>),
+    /// A person took identities out of a graph.
+    Split {
+        by: String,
+        from: ProfileId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<ProfileId>,
+        identities: u64,
+    },
 }
 
 /// A call of a vendor: what left, or was withdrawn, and why that was allowed.
@@ -114,6 +124,12 @@ impl Event {
             labels: refusal.labels,
         };
         Event { at, sequence, what }
+    }
+
+    /// A split.
+    pub(super) fn split(record: SplitRecord) -> Event {
+        let SplitRecord { at, by, sequence, from, to, identities } = record;
+        Event { at, sequence, what: What::Split { by, from, to, identities } }
     }
 
     /// A call, under a catalogue.
@@ -187,6 +203,15 @@ impl What {
                 number(u64::try_from(call.records).unwrap_or(u64::MAX)).into(),
                 call.account().into(),
             ],
+            What::Split { by, from, to, identities } => {
+                let to = to.as_ref().map_or_else(|| "nobody".to_owned(), |to| format!("profile {to}"));
+                [
+                    Cell::styled("split", YELLOW),
+                    format!("profile {from}").into(),
+                    NOTHING.into(),
+                    format!("by {by}; identities {identities} to {to}").into(),
+                ]
+            }
         }
     }
 }
@@ -228,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_names_applies_refusals_and_calls_and_nobody() {
+    fn an_account_names_applies_refusals_calls_and_splits_and_nobody_who_was_sent() {
         let catalogue = example::catalogue();
         let hash = CatalogueHash::of(b"one");
         let pointer = domain::catalogue::Pointer { sequence: 1, catalogue: hash.clone() };
@@ -241,6 +266,7 @@ mod tests {
         };
         let refusal = crate::apply::refusals(&catalogue).next().unwrap().clone();
         let refused = RefusalRecord { sequence: 1, at: at("01"), during: "apply".to_owned(), refusal };
+        let recipient = "0123456789abcdef0123456789abcdef";
         let entry = LogEntry {
             attempt: "01A".to_owned(),
             at: at("02"),
@@ -250,18 +276,30 @@ mod tests {
             operation: Operation::Add,
             sequence: 1,
             catalogue: hash,
-            profiles: vec!["0123456789abcdef0123456789abcdef".parse().unwrap(); 3],
+            profiles: vec![recipient.parse().unwrap(); 3],
             rejected: 1,
             unattributed: 0,
             unconfirmed: 0,
             failed: 0,
             error: None,
         };
-        let events =
-            [Event::applied(&applied, &catalogue), Event::refused(refused), Event::called(entry, &catalogue)];
+        let split = SplitRecord {
+            at: at("03"),
+            by: "dora".to_owned(),
+            sequence: 1,
+            from: "f".repeat(32).parse().unwrap(),
+            to: None,
+            identities: 2,
+        };
+        let events = [
+            Event::applied(&applied, &catalogue),
+            Event::refused(refused),
+            Event::called(entry, &catalogue),
+            Event::split(split),
+        ];
         insta::assert_snapshot!(plain(&table(&events).to_string()));
         let lines: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
-        assert!(lines.iter().all(|line| !line.contains("0123456789abcdef")), "{lines:?}");
+        assert!(lines.iter().all(|line| !line.contains(recipient)), "{lines:?}");
         insta::assert_snapshot!(lines.join("\n"));
     }
 }

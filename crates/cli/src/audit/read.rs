@@ -42,6 +42,8 @@ impl Asked<'_> {
                 What::Refused { activation, .. } => is_due && of_dataflow(activation),
                 // They were read by dataflow.
                 What::Called(_) => is_due,
+                // They concern whatever goes to the people, and no dataflow by itself.
+                What::Split { .. } => is_due && self.dataflow.is_none(),
             }
     }
 }
@@ -78,6 +80,7 @@ pub(super) async fn events(store: &Store, applied: &[Applied], asked: &Asked<'_>
         let refusals = store.ledger.refusals_of(activation).await?;
         events.extend(refusals.into_iter().map(Event::refused));
     }
+    events.extend(store.ledger.splits().await?.into_iter().map(Event::split));
     for entry in calls(store, asked).await? {
         let catalogue = catalogues.read(store, &entry.catalogue).await?;
         events.push(Event::called(entry, catalogue));

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anstream::print;
 use anyhow::{Context, Result, bail};
-use aws::{MOST_RELINKED, Store, Visit};
+use aws::{MOST_RELINKED, SplitRecord, Store, Visit};
 use clap::Parser;
 use domain::catalogue::Catalogue;
 use domain::fragment::FragmentKey;
@@ -83,12 +83,13 @@ struct Report {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     with_store(async |store| {
-        let catalogue = in_force(store).await?.catalogue;
-        let Some((first, profile, graph)) = args.identity.find(store, &catalogue).await? else {
+        let in_force = in_force(store).await?;
+        let catalogue = &in_force.catalogue;
+        let Some((first, profile, graph)) = args.identity.find(store, catalogue).await? else {
             terminal::print_error(&args.identity.unknown());
             return Ok(ExitCode::from(FINDINGS));
         };
-        let out = out(store, &catalogue, args, first.key.clone(), &graph).await?;
+        let out = out(store, catalogue, args, first.key.clone(), &graph).await?;
         let rest: BTreeSet<_> = graph.identities.keys().filter(|key| !out.contains(*key)).cloned().collect();
         if rest.is_empty() {
             terminal::print_error(&anyhow::anyhow!(
@@ -104,10 +105,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let relinked = relinked.with_context(|| {
             format!("more than {MOST_RELINKED} links would change: split fewer identities at once")
         })?;
-        if args.yes {
-            write(store, &catalogue, &relinked, now).await?;
-        }
         let report = report(&profile, &first.key, &relinked, args.yes);
+        if args.yes {
+            let record = SplitRecord {
+                at: now,
+                by: user(),
+                sequence: in_force.sequence,
+                from: profile,
+                to: report.to.clone(),
+                identities: u64::try_from(report.identities).unwrap_or(u64::MAX),
+            };
+            write(store, catalogue, &relinked, &record).await?;
+        }
         match args.format {
             Format::Json => terminal::print_json(&report)?,
             Format::Text => print!("{}", text(&report)),
@@ -137,12 +146,17 @@ async fn out(
 
 /// Writes a split, and brings what belongs to the identities to where they are. What a crash leaves is brought by the next
 /// evaluation.
-async fn write(store: &Store, catalogue: &Catalogue, relinked: &Relinked, now: Timestamp) -> Result<()> {
-    if !store.relink(relinked).await? {
+async fn write(
+    store: &Store,
+    catalogue: &Catalogue,
+    relinked: &Relinked,
+    record: &SplitRecord,
+) -> Result<()> {
+    if !store.split(relinked, record).await? {
         bail!("somebody else has changed the graph meanwhile: look at it again");
     }
     for profile in relinked.awaiting() {
-        let settled = store.settle(catalogue, profile, now).await?;
+        let settled = store.settle(catalogue, profile, record.at).await?;
         let visits: Vec<Visit> = settled.visitors.into_iter().map(Visit::anew).collect();
         store.queues.link(&visits).await?;
     }
