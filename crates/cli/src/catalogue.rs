@@ -151,13 +151,10 @@ fn forgotten<'a>(now: &'a Catalogue, earlier: &Catalogue) -> Vec<&'a DataflowNam
 /// Datasets that a command has ended, and whose data an earlier catalogue brings back.
 fn brought_back<'a>(now: &'a Catalogue, earlier: &'a Catalogue) -> impl Iterator<Item = &'a DatasetName> {
     let is_back = |dataset: &&Dataset| {
-        let until = dataset.retention.until;
-        earlier.datasets.get(&dataset.name).is_some_and(|earlier| {
-            let lasts = earlier.retention.until.is_none_or(|then| until.is_some_and(|now| then > now));
-            dataset.retention.ordered && lasts
-        })
+        let until = now.ordered_end(&dataset.name);
+        until.is_some_and(|until| dataset.retention.until.is_none_or(|then| then > until))
     };
-    now.datasets.values().filter(is_back).map(|dataset| &dataset.name)
+    earlier.datasets.values().filter(is_back).map(|dataset| &dataset.name)
 }
 
 fn refuse(forgotten: &[&DataflowName], sequence: u64) -> anyhow::Error {

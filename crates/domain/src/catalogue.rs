@@ -12,6 +12,7 @@ use crate::dataflow::{Dataflow, Destination};
 use crate::dataset::{Dataset, DatastreamSource, OnUnmatched};
 use crate::edge::datastream::Datastream;
 use crate::edge::offer::Offer;
+use crate::former::Former;
 use crate::governance::Policy;
 use crate::governance::consent::ConsentPolicy;
 use crate::label::{Label, THIRD_PARTY};
@@ -62,6 +63,9 @@ pub struct Catalogue {
     /// The offers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub offers: BTreeMap<OfferName, Offer>,
+    /// What has left the project, and is still stored.
+    #[serde(default, skip_serializing_if = "Former::is_empty")]
+    pub former: Former,
 }
 
 /// The name of a catalogue: SHA-256 of its bytes, lower-case hex.
@@ -167,6 +171,33 @@ impl Catalogue {
         if let Some(contract) = contract.filter(|contract| contract.ends.is_none_or(|known| until < known)) {
             contract.ends = Some(until);
             contract.ordered = true;
+        }
+    }
+
+    /// The last day of a dataset's use, where a command has ended it; also of one that has left the project since.
+    pub fn ordered_end(&self, dataset: &DatasetName) -> Option<Date> {
+        match self.datasets.get(dataset) {
+            Some(dataset) => dataset.retention.until.filter(|_| dataset.retention.ordered),
+            None => self.former.datasets.get(dataset)?.ended,
+        }
+    }
+
+    /// The last day of a partner's contract, where a command has ended it; also of one who has left the project since.
+    pub fn ordered_contract_end(&self, partner: &PartnerName) -> Option<Date> {
+        match self.partners.get(partner) {
+            Some(partner) => {
+                let contract = partner.contract.as_ref().filter(|contract| contract.ordered);
+                contract.and_then(|contract| contract.ends)
+            }
+            None => self.former.partners.get(partner).copied(),
+        }
+    }
+
+    /// The schema by which a dataset's records are stored; also of one that has left the project.
+    pub fn schema_of(&self, dataset: &DatasetName) -> Option<&Schema> {
+        match self.datasets.get(dataset) {
+            Some(dataset) => self.schemas.get(&dataset.schema),
+            None => Some(&self.former.datasets.get(dataset)?.schema),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::audience::Audience;
 use domain::catalogue::{Catalogue, CatalogueHash};
 use domain::dataflow::{Dataflow, State};
+use domain::former::Former;
 use domain::governance;
 use domain::namespace::NamespaceCode;
 use jiff::civil::Date;
@@ -47,7 +48,8 @@ impl Project {
     /// Compiles the project into the catalogue that follows the one in force.
     ///
     /// Every dataflow is judged by policies and contracts as of `today`. What the project lacks and the catalogue in
-    /// force has is carried on as retiring, until everything that was sent is withdrawn.
+    /// force has is carried on: dataflows as retiring, until everything that was sent is withdrawn, and what is stored by
+    /// what the project does not know any more.
     ///
     /// # Errors
     /// Every change that what is stored already does not bear.
@@ -58,6 +60,7 @@ impl Project {
             self.check_unchanging(previous, &mut problems);
             Problems::unless_none(problems)?;
             carry_retiring(previous, &mut catalogue);
+            catalogue.former = Former::of(previous, &catalogue);
         }
         define(&mut catalogue);
         Ok(Compiled::of(catalogue, today))
@@ -94,13 +97,10 @@ impl Project {
         }
     }
 
-    /// What a command has ended is not brought back by a project that knows nothing of it.
+    /// What a command has ended is not brought back by a project that knows nothing of it, however long it was away.
     fn check_ordered_ends(&self, previous: &Catalogue, problems: &mut Vec<Problem>) {
         for (name, dataset) in &self.catalogue.datasets {
-            let ended = previous.datasets.get(name).map(|before| before.retention);
-            let Some(until) = ended.filter(|ended| ended.ordered).and_then(|ended| ended.until) else {
-                continue;
-            };
+            let Some(until) = previous.ordered_end(name) else { continue };
             if dataset.retention.until.is_none_or(|now| now > until) {
                 let message = format!(
                     "dataset `{name}` was ended as of {until} by a command, and this would bring its data back"
@@ -112,10 +112,7 @@ impl Project {
             }
         }
         for (name, partner) in &self.catalogue.partners {
-            let before = previous.partners.get(name).and_then(|before| before.contract.as_ref());
-            let Some(ends) = before.filter(|before| before.ordered).and_then(|before| before.ends) else {
-                continue;
-            };
+            let Some(ends) = previous.ordered_contract_end(name) else { continue };
             let contract = partner.contract.as_ref();
             if contract.is_some_and(|contract| contract.ends.is_none_or(|now| now > ends)) {
                 let message = format!(
@@ -132,9 +129,11 @@ impl Project {
     /// Identities are stored under their namespaces: a type stays, and so do a namespace that identifies anyone and
     /// what is kept of its values.
     fn check_namespaces(&self, previous: &Catalogue, problems: &mut Vec<Problem>) {
+        let former = previous.former.datasets.values().map(|former| &former.schema);
         let used: BTreeSet<&NamespaceCode> = previous
             .schemas
             .values()
+            .chain(former)
             .flat_map(|schema| schema.identities())
             .map(|(_, identity)| &identity.namespace)
             .collect();

@@ -1,9 +1,6 @@
 //! Schemas by which records are stored only grow.
 
-use std::collections::BTreeSet;
-
 use domain::catalogue::Catalogue;
-use domain::name::SchemaName;
 use domain::schema::{Class, Schema, breaks};
 
 use crate::load::Project;
@@ -13,27 +10,31 @@ impl Project {
     /// Notes everything in which a schema takes back what records are stored by.
     pub(crate) fn check_growth(&self, previous: &Catalogue, problems: &mut Vec<Problem>) {
         for (now, before) in self.successions(previous) {
-            let schemas = self.catalogue.schemas.get(now).zip(previous.schemas.get(before));
-            if let Some((now, before)) = schemas {
-                self.check_successor(before, now, problems);
-            }
+            self.check_successor(before, now, problems);
         }
     }
 
-    /// Each schema with one of the catalogue in force whose records it reads from now on. A dataset's records are read
-    /// by whichever schema the dataset has, what is remembered of events by the schemas of that name.
-    fn successions<'a>(&'a self, previous: &'a Catalogue) -> BTreeSet<(&'a SchemaName, &'a SchemaName)> {
-        let of_datasets = self.catalogue.datasets.iter().filter_map(|(name, dataset)| {
-            let before = previous.datasets.get(name)?;
-            Some((&dataset.schema, &before.schema))
-        });
+    /// Each schema with one by which records are stored that it reads from now on. A dataset's records are read by
+    /// whichever schema the dataset has, also where it was away; what is remembered of events by the schemas of that name.
+    fn successions<'a>(&'a self, previous: &'a Catalogue) -> Vec<(&'a Schema, &'a Schema)> {
+        let of_datasets = self
+            .catalogue
+            .datasets
+            .keys()
+            .filter_map(|name| Some((self.catalogue.schema_of(name)?, previous.schema_of(name)?)));
         let are_events_heard = !previous.datastreams.is_empty();
         let of_events = previous
             .schemas
             .values()
             .filter(|schema| are_events_heard && schema.class == Class::ExperienceEvent)
-            .map(|schema| (&schema.name, &schema.name));
-        of_datasets.chain(of_events).collect()
+            .filter_map(|before| Some((self.catalogue.schemas.get(&before.name)?, before)));
+        let mut successions = Vec::new();
+        for pair in of_datasets.chain(of_events) {
+            if !successions.contains(&pair) {
+                successions.push(pair);
+            }
+        }
+        successions
     }
 
     fn check_successor(&self, before: &Schema, now: &Schema, problems: &mut Vec<Problem>) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use domain::catalogue::{Catalogue, FORMAT};
+use domain::former::Former;
 use domain::namespace::Namespace;
 use domain::schema::Class;
 use pql::Schemas;
@@ -145,5 +146,6 @@ fn empty(forms: &Forms) -> Catalogue {
         dataflows: BTreeMap::new(),
         datastreams: BTreeMap::new(),
         offers: BTreeMap::new(),
+        former: Former::default(),
     }
 }

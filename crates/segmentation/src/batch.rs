@@ -101,6 +101,7 @@ mod tests {
     use domain::audience::{Audience, DefinitionHash, Population};
     use domain::catalogue::FORMAT;
     use domain::dataset::{Dataset, FileSource, Format, OnUnmatched, Source, WriteMode};
+    use domain::former::Former;
     use domain::fragment::{OrderToken, Record, WriteRules, decide};
     use domain::graph::Graph;
     use domain::identity::Keyring;
@@ -173,6 +174,7 @@ mod tests {
             dataflows: BTreeMap::new(),
             datastreams: BTreeMap::new(),
             offers: BTreeMap::new(),
+            former: Former::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use domain::governance::cure;
 use jiff::civil::{Date, date};
 use project::{Compiled, Project};
 
-use crate::support::{Kit, changed, example, replace};
+use crate::support::{Kit, changed, example, replace, without_northlight};
 
 pub const TODAY: Date = date(2026, 11, 22);
 
@@ -177,6 +177,17 @@ fn what_a_command_has_ended_is_not_brought_back_by_a_project_that_does_not_say_s
     let retention =
         |catalogue: &Catalogue| catalogue.datasets[&"northlight_enrichment".parse().unwrap()].retention;
     assert_eq!((retention(&said).until, retention(&said).ordered), (Some(TODAY), false));
+
+    // Nor by one that did not know its datasets for a while.
+    let mut away = ended.clone();
+    for left in 0..2 {
+        let project = Project::load(without_northlight().path(), &Kit).unwrap();
+        away = project.compile(Some(&away), TODAY).unwrap().catalogue;
+        let back = Project::load(&example(), &Kit).unwrap().compile(Some(&away), TODAY);
+        assert_eq!(back.unwrap_err().to_string(), refused, "after {left} applies more");
+    }
+    let back = Project::load(folder.path(), &Kit).unwrap().compile(Some(&away), TODAY).unwrap().catalogue;
+    assert!(back.former.is_empty(), "what is back has not left");
 
     // What ends earlier anyway is left as it is.
     let mut later = before.clone();

@@ -4,7 +4,7 @@ use domain::catalogue::Catalogue;
 use project::{Problems, Project};
 
 use crate::example::TODAY;
-use crate::support::{Kit, changed, example, replace};
+use crate::support::{Kit, changed, example, replace, without_northlight};
 
 fn applied() -> Catalogue {
     Project::load(&example(), &Kit).unwrap().compile(None, TODAY).unwrap().catalogue
@@ -47,6 +47,36 @@ fn a_dataset_that_takes_another_schema_is_held_against_the_one_that_its_records_
     let told = refused.unwrap_err().to_string();
     assert!(told.starts_with("schemas/enrichment.yaml:1:1: field `partner.tennis` is gone"), "{told}");
     assert!(told.contains("stored by schema `partner_enrichment`"), "{told}");
+}
+
+#[test]
+fn a_dataset_that_comes_back_is_held_against_the_schema_that_its_records_are_stored_by() {
+    let load = |folder: &std::path::Path| Project::load(folder, &Kit).unwrap();
+    let away = without_northlight();
+    let away = load(away.path()).compile(Some(&applied()), TODAY).unwrap().catalogue;
+    let back = changed(|folder| {
+        replace(folder, "schemas/partner_enrichment.yaml", "hiking: {type: string", "hiking: {type: boolean");
+        replace(folder, "namespaces.yaml", "code: Email", "code: Email\n    hashed: true");
+    });
+    let refused = load(back.path()).compile(Some(&away), TODAY).unwrap_err().to_string();
+    assert!(refused.contains("`partner.hiking`"), "{refused}");
+    assert!(refused.contains("whether namespace `Email` keeps only hashes"), "{refused}");
+    load(&example()).compile(Some(&away), TODAY).unwrap();
+}
+
+#[test]
+fn a_namespace_of_a_dataset_that_has_left_stays_as_its_identities_are_stored() {
+    let away = without_northlight();
+    let project = Project::load(away.path(), &Kit).unwrap();
+    let away = project.compile(Some(&applied()), TODAY).unwrap().catalogue;
+    let gone = without_northlight();
+    let file = gone.path().join("namespaces.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, after) = text.split_once("  - code: NorthlightID").unwrap();
+    let after = after.split_once("\n  - ").map_or_else(String::new, |(_, rest)| format!("  - {rest}"));
+    std::fs::write(&file, format!("{before}{after}")).unwrap();
+    let refused = Project::load(gone.path(), &Kit).unwrap().compile(Some(&away), TODAY).unwrap_err();
+    assert!(refused.to_string().contains("namespace `NorthlightID` is gone"), "{refused}");
 }
 
 #[test]

@@ -71,6 +71,24 @@ pub fn changed(change: impl FnOnce(&Path)) -> TempDir {
     copy
 }
 
+/// The example without its partner, and without all that uses the partner's data.
+pub fn without_northlight() -> TempDir {
+    changed(|folder| {
+        for file in [
+            "partners/northlight.yaml",
+            "datasets/northlight_enrichment.yaml",
+            "schemas/partner_enrichment.yaml",
+            "audiences/high_earning_homeowner_prospects.yaml",
+        ] {
+            fs::remove_file(folder.join(file)).unwrap();
+        }
+        for dataflow in ["email", "facebook", "file"] {
+            fs::remove_file(folder.join(format!("dataflows/prospects_to_{dataflow}.yaml"))).unwrap();
+        }
+        replace(folder, "merge-policies.yaml", ", northlight_enrichment", "");
+    })
+}
+
 /// Copies a folder with all that is in it.
 pub fn copy_folder(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
