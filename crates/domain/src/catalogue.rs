@@ -121,6 +121,12 @@ impl Catalogue {
         self.merge_policies.values().find(|policy| policy.default)
     }
 
+    /// The merge policy of the edge: the one that is active there, else the default one.
+    pub fn edge_merge_policy(&self) -> Option<&MergePolicy> {
+        let active = self.merge_policies.values().find(|policy| policy.active_on_edge);
+        active.or_else(|| self.default_merge_policy())
+    }
+
     /// Every audience after those that it refers to.
     ///
     /// # Errors

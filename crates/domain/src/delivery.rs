@@ -286,7 +286,9 @@ pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now
         .iter()
         .filter_map(|mapping| {
             let text = match &mapping.source {
-                Source::Identity(namespace) => profile.newest_identity(catalogue, namespace, now)?.value,
+                Source::Identity(namespace) => {
+                    profile.newest_identity(catalogue, policy, namespace, now)?.value
+                }
                 Source::Field(path) => value::at(&merged.attributes, path).and_then(as_text)?,
             };
             Some((mapping.target.clone(), text))

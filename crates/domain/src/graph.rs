@@ -215,9 +215,18 @@ impl Graph {
 
     /// The identity of a namespace that was linked last; of two linked at once, the lesser value.
     pub fn newest(&self, namespace: &NamespaceCode) -> Option<Identity> {
+        self.newest_of(namespace, |_| true)
+    }
+
+    /// The same of those identities that are meant.
+    pub fn newest_of(
+        &self,
+        namespace: &NamespaceCode,
+        is_meant: impl Fn(&IdentityKey) -> bool,
+    ) -> Option<Identity> {
         self.identities
             .iter()
-            .filter(|(_, node)| node.namespace == *namespace)
+            .filter(|(key, node)| node.namespace == *namespace && is_meant(key))
             .max_by(|(_, one), (_, other)| {
                 one.linked.cmp(&other.linked).then_with(|| other.value.cmp(&one.value))
             })

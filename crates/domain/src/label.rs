@@ -43,6 +43,10 @@ words! {
 /// The label of data that an external vendor supplies under contract (category "Partner Ecosystem").
 pub const THIRD_PARTY: &str = "Third-Party";
 
+/// The core label of what is seen of several identities of a person together. Nobody writes it on a field for that: it
+/// follows from the merge policy.
+pub const STITCHED_IDENTITY: &str = "C10";
+
 /// The core marketing action of choosing content for a visitor of one's own site.
 pub const ONSITE_PERSONALIZATION: &str = "Onsite Personalization";
 
@@ -60,7 +64,7 @@ pub const CORE_LABELS: [(&str, &str); 19] = [
     ("C7", "is not used for on-site targeting of content"),
     ("C8", "is not used to measure one's own sites or apps"),
     ("C9", "is not used in data science"),
-    ("C10", "is not used for activation of a stitched identity"),
+    (STITCHED_IDENTITY, "is not used for activation of a stitched identity"),
     ("C11", "is not shared through Segment Match"),
     ("C12", "is not exported in any way"),
     ("I1", "directly identifies a person"),

@@ -18,8 +18,31 @@ pub struct MergePolicy {
     /// Whether audiences that name none use it. A project has one.
     #[serde(default)]
     pub default: bool,
+    /// Whether what lies with several identities of a person is seen as one.
+    #[serde(default, skip_serializing_if = "IdentityGraph::is_private")]
+    pub identity_graph: IdentityGraph,
+    /// Whether edge audiences use it. One of a project's does at most; where none is, the default one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub active_on_edge: bool,
     /// Which fragment's value of an attribute stands.
     pub attributes: AttributeMerge,
+}
+
+/// Whose records a merge policy looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityGraph {
+    /// Those of all identities that the company's own graph links: a stitched identity.
+    #[default]
+    Private,
+    /// Those of one identity alone.
+    None,
+}
+
+impl IdentityGraph {
+    fn is_private(&self) -> bool {
+        *self == IdentityGraph::Private
+    }
 }
 
 /// Which fragment's value of an attribute stands.

@@ -17,7 +17,7 @@ use crate::fragment::{Fragment, FragmentKey};
 use crate::graph::Graph;
 use crate::identity::{Identity, IdentityKey, ProfileId};
 use crate::membership::Memberships;
-use crate::merge::{MergePolicy, Supplied};
+use crate::merge::{IdentityGraph, MergePolicy, Supplied};
 use crate::name::{AudienceName, DataflowName, DatasetName};
 use crate::namespace::NamespaceCode;
 use crate::value::{self, FieldPath, Object};
@@ -84,6 +84,45 @@ impl Profile {
             .filter(move |(key, fragment)| !fragment.is_keyed_by_partner_id() || is_held(&key.primary))
     }
 
+    /// The fragments that a merge policy looks at: of those that may be used all or, without the identity graph, those
+    /// whose records are keyed by the one identity that stands for the person. A prospect has but one.
+    pub fn seen<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        policy: &MergePolicy,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&'a FragmentKey, &'a Fragment)> {
+        let sees_all = policy.identity_graph == IdentityGraph::Private || self.graph.prospect;
+        let only = if sees_all { None } else { self.sole_identity(catalogue, now) };
+        self.usable(catalogue, now).filter(move |(key, _)| sees_all || only == Some(&key.primary))
+    }
+
+    /// Of the identities that what may be used is keyed by, the one of the namespace of the highest priority; of several of
+    /// that the one that was linked last.
+    fn sole_identity<'a>(&'a self, catalogue: &'a Catalogue, now: Timestamp) -> Option<&'a IdentityKey> {
+        let keys = self.usable(catalogue, now).map(|(key, _)| &key.primary);
+        let nodes = keys.filter_map(|key| Some((key, self.graph.identities.get(key)?)));
+        let first =
+            nodes.min_by_key(|(key, node)| (catalogue.priority(&node.namespace), Reverse(node.linked), *key));
+        first.map(|(key, _)| key)
+    }
+
+    /// The identities that a merge policy sees: those of the person or, without the identity graph, those that the records
+    /// name that it looks at.
+    pub fn identities_seen<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        policy: &MergePolicy,
+        now: Timestamp,
+    ) -> BTreeSet<&'a IdentityKey> {
+        match policy.identity_graph {
+            IdentityGraph::Private => self.graph.identities.keys().collect(),
+            IdentityGraph::None => {
+                self.seen(catalogue, policy, now).flat_map(|(_, fragment)| &fragment.identities).collect()
+            }
+        }
+    }
+
     /// Of whom the profile is.
     pub fn population(&self) -> Population {
         if self.graph.prospect { Population::Prospects } else { Population::Customers }
@@ -104,7 +143,7 @@ impl Profile {
 
     /// The merged view of the profile.
     pub fn merged(&self, catalogue: &Catalogue, policy: &MergePolicy, now: Timestamp) -> Merged {
-        let supplied = self.usable(catalogue, now).flat_map(|(key, fragment)| {
+        let supplied = self.seen(catalogue, policy, now).flat_map(|(key, fragment)| {
             let leaves = value::leaves(&fragment.attributes).into_iter();
             leaves.map(move |(field, value)| {
                 // Equal tokens are settled by key.
@@ -120,19 +159,21 @@ impl Profile {
         self.usable(catalogue, now).flat_map(|(_, fragment)| &fragment.partner_ids).collect()
     }
 
-    /// The identity of a namespace that stands for the person: the one that was linked last, or the partner's ID of the
-    /// newest fragment that has one.
+    /// The identity of a namespace that stands for the person, as far as a merge policy sees: the one that was linked last,
+    /// or the partner's ID of the newest fragment that has one.
     pub fn newest_identity(
         &self,
         catalogue: &Catalogue,
+        policy: &MergePolicy,
         namespace: &NamespaceCode,
         now: Timestamp,
     ) -> Option<Identity> {
         let links = catalogue.namespace(namespace).is_some_and(|known| known.kind.links_people());
         if links {
-            return self.graph.newest(namespace);
+            let seen = self.identities_seen(catalogue, policy, now);
+            return self.graph.newest_of(namespace, |key| seen.contains(key));
         }
-        self.usable(catalogue, now)
+        self.seen(catalogue, policy, now)
             .flat_map(|(_, fragment)| {
                 fragment.partner_ids.iter().map(move |identity| (fragment.token, identity))
             })

@@ -139,6 +139,16 @@ pub struct Lineage {
     pub via: Vec<AudienceName>,
 }
 
+impl Lineage {
+    /// The audience under whose merge policy the data is seen: the one whose definition reads it, else the one that is used.
+    pub fn seen_by<'a>(&'a self, used: &'a AudienceName) -> &'a AudienceName {
+        match &self.through {
+            Through::Definition(audience) => audience,
+            Through::Mapping(_) | Through::Identity(..) => used,
+        }
+    }
+}
+
 /// How a field's data leaves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

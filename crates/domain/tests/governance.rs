@@ -60,6 +60,7 @@ fn bank() -> Value {
         },
         "merge_policies": {
             "newest": { "name": "newest", "default": true, "attributes": "timestamp_ordered" },
+            "alone": { "name": "alone", "identity_graph": "none", "attributes": "timestamp_ordered" },
             "own": { "name": "own", "attributes": { "dataset_precedence": ["crm"] } },
         },
         "policies": {},
@@ -117,6 +118,7 @@ fn what_labels_policies_and_contracts_come_to() {
     let of = |audience: &str| ("/dataflows/flow/audience", json!(audience));
     let maps = |field: &str| ("/dataflows/flow/mapping", reads_of(field));
     let does = |action: &str| ("/destinations/vendor/marketing_actions", json!([action]));
+    let alone = |audience| (audience, json!("alone"));
     let status = |status: &str| ("/policies/p/status", json!(status));
     let allowed: &[&str] = &[];
     let denied: &[&str] = &["policy"];
@@ -226,6 +228,26 @@ fn what_labels_policies_and_contracts_come_to() {
             ],
             allowed,
         ),
+        ("a view of several identities", vec![targeting(only("C10"))], denied),
+        (
+            "a view of one identity",
+            vec![targeting(only("C10")), alone("/audiences/gold/merge_policy")],
+            allowed,
+        ),
+        (
+            "a view of one identity, a mapped field",
+            vec![targeting(only("C10")), alone("/audiences/gold/merge_policy"), maps("balance")],
+            allowed,
+        ),
+        (
+            "a view of one identity that refers to one of several",
+            vec![of("rich_gold"), targeting(only("C10")), alone("/audiences/rich_gold/merge_policy")],
+            denied,
+        ),
+        ("events, whose visitors are linked", vec![of("readers"), targeting(only("C10"))], denied),
+        ("several identities, for another action", vec![targeting(only("C10")), does("Analytics")], allowed),
+        ("several identities and a label of the data", vec![targeting(both("C10", "I2"))], denied),
+        ("several identities without that label", vec![targeting(both("C10", "C4"))], allowed),
         ("a label of another case", vec![targeting(only("i2"))], allowed),
     ];
     for (case, changes, expected) in table {
@@ -333,6 +355,51 @@ fn the_smallest_cures_are_told_with_those_that_use_less_data_first() {
             "agree with partner `northlight` that its contract allows `Email Targeting`; disable policy `p`, if the data steward agrees",
         ]
     );
+}
+
+#[test]
+fn the_core_policy_on_stitched_identities_bites_and_is_cured_without_the_graph() {
+    let core = domain::governance::core::policies()
+        .find(|policy| policy.name.as_str() == "restrict_stitched_identity")
+        .unwrap();
+    let mut enabled = serde_json::to_value(&core).unwrap();
+    enabled["status"] = json!("ENABLED");
+    let catalogue = with(&[
+        ("/dataflows/flow/audience", json!("rich_gold")),
+        ("/destinations/vendor/marketing_actions", json!(["Single Identity Personalization"])),
+        ("/partners/northlight/contract/allows", json!(["Single Identity Personalization"])),
+        ("/policies/restrict_stitched_identity", enabled),
+    ]);
+    let refusals = check_activation(&catalogue, &flow(), TODAY);
+    let fields: Vec<&str> = refusals[0].lineage.iter().map(|way| way.field.as_str()).collect();
+    assert_eq!((refusals.len(), fields), (1, vec!["worth", "id", "plan", "worth"]), "by every path");
+    assert!(refusals[0].lineage.iter().all(|way| way.labels.contains(&"C10".into())));
+    let found = cures(&catalogue, &flow(), TODAY);
+    assert!(found.complete);
+    assert_eq!(
+        told(&found.cures),
+        [
+            "disable policy `restrict_stitched_identity`, if the data steward agrees",
+            "take the reference to audience `rich` out of the definition of audience `rich_gold`; give audience `rich_gold` a merge policy with `identity_graph: none`",
+            "give audience `rich` a merge policy with `identity_graph: none`; give audience `rich_gold` a merge policy with `identity_graph: none`",
+        ]
+    );
+}
+
+#[test]
+fn an_offer_is_judged_by_the_identities_that_its_audiences_see() {
+    let offer = json!({ "name": "o", "title": "", "scope": "__view__", "all": ["gold"], "priority": 1,
+        "marketing_actions": ["Single Identity Personalization"], "items": [] });
+    let denies = policy("Single Identity Personalization", json!({ "label": "C10" }));
+    let activation = Activation::Offer { offer: "o".parse().unwrap() };
+    for (merge_policy, refused) in [("newest", 1), ("alone", 0)] {
+        let catalogue = with(&[
+            ("/offers", json!({ "o": offer })),
+            ("/policies/p", denies.clone()),
+            ("/audiences/gold/merge_policy", json!(merge_policy)),
+        ]);
+        assert_eq!(check_activation(&catalogue, &activation, TODAY).len(), refused, "{merge_policy}");
+    }
 }
 
 #[test]
@@ -479,7 +546,7 @@ fn some_of(words: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static
 }
 
 fn deny() -> impl Strategy<Value = Value> {
-    let label = proptest::sample::select(&["A", "B", "I1", "I2", "Third-Party"][..]);
+    let label = proptest::sample::select(&["A", "B", "C10", "I1", "I2", "Third-Party"][..]);
     let label = label.prop_map(|label| json!({ "label": label }));
     label.prop_recursive(2, 6, 3, |inner| {
         (proptest::sample::select(&["AND", "OR"][..]), proptest::collection::vec(inner, 1..4))

@@ -105,7 +105,7 @@ mod tests {
     use domain::fragment::{OrderToken, Record, WriteRules, decide};
     use domain::graph::Graph;
     use domain::identity::Keyring;
-    use domain::merge::AttributeMerge;
+    use domain::merge::{AttributeMerge, IdentityGraph};
     use domain::namespace::Namespace;
     use domain::schema::{Class, Field, FieldType, Fields, Schema};
     use domain::value::{Object, Value};
@@ -157,6 +157,8 @@ mod tests {
         let newest = MergePolicy {
             name: "newest".parse().unwrap(),
             default: true,
+            identity_graph: IdentityGraph::Private,
+            active_on_edge: false,
             attributes: AttributeMerge::TimestampOrdered,
         };
         Catalogue {

@@ -30,8 +30,8 @@ pub struct EdgeAudiences {
     together: Together,
     /// The merge policies that they name: what of a visitor's signals each makes is one of the plan's views.
     merge_policies: Vec<MergePolicy>,
-    /// What the project's default merge policy does, for those who are told attributes.
-    default: Option<AttributeMerge>,
+    /// What the merge policy of the edge does, for those who are told attributes.
+    told: Option<AttributeMerge>,
     /// The fields of events that any of them reads.
     event_reads: BTreeMap<FieldPath, Field>,
     /// The audiences that other datastreams evaluate: what they decided of a visitor who comes to both stands.
@@ -86,7 +86,7 @@ impl EdgeAudiences {
             sequence,
             together,
             merge_policies,
-            default: catalogue.default_merge_policy().map(|policy| policy.attributes.clone()),
+            told: catalogue.edge_merge_policy().map(|policy| policy.attributes.clone()),
             event_reads,
             elsewhere: elsewhere(catalogue, datastream),
             datasets: datasets.map(|dataset| (dataset.name.clone(), dataset.clone())).collect(),
@@ -106,13 +106,13 @@ impl EdgeAudiences {
         self.view(&stored.visitor, now).evaluate(stored)
     }
 
-    /// What partners' scripts said of a visitor through the datastream, as the project's default merge policy has it, and
-    /// as far as it may be used.
+    /// What partners' scripts said of a visitor through the datastream, as the merge policy of the edge has it, and as
+    /// far as it may be used.
     pub fn attributes(&self, visitor: &Visitor, now: Timestamp) -> Object {
         let may_be_told = |dataset: &DatasetName, signal: &Signal| {
             self.own.contains(dataset) && self.may_be_used(dataset, signal, now)
         };
-        self.default.as_ref().map(|merge| visitor.merged(merge, may_be_told)).unwrap_or_default()
+        self.told.as_ref().map(|merge| visitor.merged(merge, may_be_told)).unwrap_or_default()
     }
 
     fn may_be_used(&self, dataset: &DatasetName, signal: &Signal, now: Timestamp) -> bool {
@@ -211,6 +211,7 @@ mod tests {
     use std::path::Path;
 
     use domain::edge::visitor::RecentEvent;
+    use domain::merge::IdentityGraph;
     use domain::name::MergePolicyName;
     use project::{Fault, Plugins, Project};
 
@@ -322,7 +323,13 @@ mod tests {
         ] {
             let name: MergePolicyName = "named_only".parse().unwrap();
             let attributes = AttributeMerge::DatasetPrecedence(order.clone());
-            let policy = MergePolicy { name: name.clone(), default: false, attributes };
+            let policy = MergePolicy {
+                name: name.clone(),
+                default: false,
+                identity_graph: IdentityGraph::Private,
+                active_on_edge: false,
+                attributes,
+            };
             catalogue.merge_policies.insert(name.clone(), policy);
             let movers = catalogue.audiences.get_mut(&"recent_movers".parse().unwrap()).unwrap();
             movers.merge_policy = name;
@@ -356,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_told_as_the_default_merge_policy_has_them() {
+    fn attributes_are_told_as_the_merge_policy_of_the_edge_has_them() {
         let mut catalogue = catalogue();
         let dataset: DatasetName = "northlight_onsite".parse().unwrap();
         let mover = visitor(MOVER, &[]);

@@ -92,13 +92,13 @@ impl View {
     pub(crate) fn of(profile: &Profile, catalogue: &Catalogue, policy: &MergePolicy, now: Timestamp) -> View {
         let merged = profile.merged(catalogue, policy, now);
         let (first_party, partners) = attributes(&merged, catalogue);
-        let newest = profile.usable(catalogue, now).map(|(_, fragment)| fragment.token.time).max();
+        let newest = profile.seen(catalogue, policy, now).map(|(_, fragment)| fragment.token.time).max();
         View {
             id: profile.id.clone(),
             merge_policy: policy.name.clone(),
-            identities: identities(profile, catalogue),
+            identities: identities(profile, catalogue, policy, now),
             dropped: profile.graph.dropped.iter().map(|dropped| dropped.reason.to_string()).collect(),
-            partner_ids: partner_ids(profile, catalogue, now),
+            partner_ids: partner_ids(profile, catalogue, policy, now),
             merged: merged.attributes,
             first_party,
             partners,
@@ -108,7 +108,7 @@ impl View {
                 .map(|each| member(each, catalogue))
                 .collect(),
             deliveries: profile.deliveries.iter().map(delivered).collect(),
-            sources: profile.usable(catalogue, now).map(|(key, _)| key.dataset.clone()).collect(),
+            sources: profile.seen(catalogue, policy, now).map(|(key, _)| key.dataset.clone()).collect(),
             newest: instant(newest.unwrap_or_default()),
         }
     }
@@ -120,7 +120,9 @@ fn instant(milliseconds: u64) -> Timestamp {
     at.unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn identities(profile: &Profile, catalogue: &Catalogue) -> Vec<Linked> {
+/// The identities that the merge policy sees.
+fn identities(profile: &Profile, catalogue: &Catalogue, policy: &MergePolicy, now: Timestamp) -> Vec<Linked> {
+    let seen = profile.identities_seen(catalogue, policy, now);
     let datasets = |identity: &IdentityKey| {
         let having = profile.fragments.iter().filter(|(_, fragment)| fragment.identities.contains(identity));
         having.map(|(key, _)| key.dataset.clone()).collect()
@@ -129,6 +131,7 @@ fn identities(profile: &Profile, catalogue: &Catalogue) -> Vec<Linked> {
         .graph
         .identities
         .iter()
+        .filter(|(key, _)| seen.contains(key))
         .map(|(key, node)| Linked {
             namespace: node.namespace.clone(),
             value: node.value.clone(),
@@ -144,9 +147,14 @@ fn identities(profile: &Profile, catalogue: &Catalogue) -> Vec<Linked> {
     linked
 }
 
-fn partner_ids(profile: &Profile, catalogue: &Catalogue, now: Timestamp) -> Vec<PartnerId> {
+fn partner_ids(
+    profile: &Profile,
+    catalogue: &Catalogue,
+    policy: &MergePolicy,
+    now: Timestamp,
+) -> Vec<PartnerId> {
     let mut held: BTreeMap<&Identity, BTreeSet<DatasetName>> = BTreeMap::new();
-    for (key, fragment) in profile.usable(catalogue, now) {
+    for (key, fragment) in profile.seen(catalogue, policy, now) {
         for identity in &fragment.partner_ids {
             held.entry(identity).or_default().insert(key.dataset.clone());
         }

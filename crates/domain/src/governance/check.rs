@@ -11,7 +11,8 @@ use crate::catalogue::Catalogue;
 use crate::dataflow::{Dataflow, Destination, Source};
 use crate::dataset::Dataset;
 use crate::edge::offer::Offer;
-use crate::label::{Label, MarketingAction, ONSITE_PERSONALIZATION, THIRD_PARTY};
+use crate::label::{Label, MarketingAction, ONSITE_PERSONALIZATION, STITCHED_IDENTITY, THIRD_PARTY};
+use crate::merge::IdentityGraph;
 use crate::name::{AudienceName, DatastreamName, PartnerName};
 use crate::refusal::{Activation, Cause, Lineage, Refusal, Through};
 use crate::value::FieldPath;
@@ -28,7 +29,7 @@ struct Use<'a> {
 ///
 /// Labels are those of every field that the audience's definition reads and that is mapped, from every dataset that
 /// can supply it under the audience's merge policy. AND-policies are judged on all of them together, since they all
-/// belong to one audience.
+/// belong to one audience. What is seen under a merge policy with the identity graph carries C10 besides.
 pub fn check(catalogue: &Catalogue, dataflow: &Dataflow, today: Date) -> Vec<Refusal> {
     let Some(destination) = catalogue.destinations.get(&dataflow.destination) else { return Vec::new() };
     Use::of_dataflow(catalogue, dataflow, destination).judge(catalogue, today)
@@ -171,6 +172,14 @@ fn definition_lineage(catalogue: &Catalogue, audience: &AudienceName) -> BTreeSe
     ways
 }
 
+/// Whether a way goes over a view of a person that the identity graph makes of several identities. Events are of one, but
+/// whoever is in an audience because of them is anybody whom that one is linked to.
+fn is_stitched(catalogue: &Catalogue, used: &AudienceName, way: &Lineage) -> bool {
+    let audience = catalogue.audiences.get(way.seen_by(used));
+    let policy = audience.and_then(|audience| catalogue.merge_policies.get(&audience.merge_policy));
+    policy.is_none_or(|policy| policy.identity_graph == IdentityGraph::Private)
+}
+
 /// The most ways that are told from an audience to one that it refers to. Each such audience has one at least, so that
 /// none of its data goes unseen; where audiences refer to each other crosswise, ways are more than anyone can read.
 const WAYS_TO_ONE: usize = 16;
@@ -215,16 +224,25 @@ impl<'a> Use<'a> {
     }
 
     /// The labels of everything that is used: they all belong to one audience, and are judged together.
-    fn labels(&self) -> BTreeSet<Label> {
-        self.lineage.iter().flat_map(|way| way.labels.iter().cloned()).collect()
+    fn labels(&self, catalogue: &Catalogue) -> BTreeSet<Label> {
+        let of_data = self.lineage.iter().flat_map(|way| way.labels.iter().cloned());
+        let is_stitched = self.lineage.iter().any(|way| is_stitched(catalogue, self.audience, way));
+        of_data.chain(is_stitched.then(|| STITCHED_IDENTITY.into())).collect()
     }
 
-    fn carrying(&self, labels: &BTreeSet<Label>) -> Vec<Lineage> {
-        self.lineage.iter().filter(|way| !way.labels.is_disjoint(labels)).cloned().collect()
+    /// The ways that carry any of some labels.
+    fn carrying(&self, catalogue: &Catalogue, labels: &BTreeSet<Label>) -> Vec<Lineage> {
+        let stitched = Label::from(STITCHED_IDENTITY);
+        let mut ways = self.lineage.clone();
+        for way in ways.iter_mut().filter(|way| is_stitched(catalogue, self.audience, way)) {
+            way.labels.extend(labels.get(&stitched).cloned());
+        }
+        ways.retain(|way| !way.labels.is_disjoint(labels));
+        ways
     }
 
     fn consent_policies<'b>(&self, catalogue: &'b Catalogue) -> impl Iterator<Item = &'b ConsentPolicy> {
-        let (labels, actions) = (self.labels(), self.actions.clone());
+        let (labels, actions) = (self.labels(catalogue), self.actions.clone());
         let asks = move |policy: &&ConsentPolicy| {
             policy.status.counts(false) && policy.condition.holds(&labels, &actions)
         };
@@ -240,17 +258,17 @@ impl<'a> Use<'a> {
         let refuse = |policy: &ConsentPolicy| {
             let labels = policy.condition.labels();
             let labels: BTreeSet<Label> =
-                self.labels().into_iter().filter(|each| labels.contains(each)).collect();
+                self.labels(catalogue).into_iter().filter(|each| labels.contains(each)).collect();
             let cause =
                 Cause::ConsentUnknown { name: policy.name.clone(), field: policy.consent.field.clone() };
-            let lineage = self.carrying(&labels);
+            let lineage = self.carrying(catalogue, &labels);
             self.refusal(cause, self.actions.clone(), labels, lineage)
         };
         self.consent_policies(catalogue).map(refuse).collect()
     }
 
     fn check_policies(&self, catalogue: &Catalogue) -> Vec<Refusal> {
-        let labels = self.labels();
+        let labels = self.labels(catalogue);
         let enabled = catalogue.policies.values().filter(|policy| policy.status.counts(false));
         enabled
             .filter_map(|policy| {
@@ -266,7 +284,7 @@ impl<'a> Use<'a> {
                     matched: matched.to_string(),
                 };
                 let matched: BTreeSet<Label> = matched.labels().into_iter().cloned().collect();
-                let lineage = self.carrying(&matched);
+                let lineage = self.carrying(catalogue, &matched);
                 Some(self.refusal(cause, actions, matched, lineage))
             })
             .collect()

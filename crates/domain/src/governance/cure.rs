@@ -64,7 +64,7 @@ pub fn applied(catalogue: &Catalogue, cure: &Cure) -> Catalogue {
 enum Kind {
     /// Less data is used.
     Data,
-    /// Datasets are left out by merge policies.
+    /// Merge policies look at less.
     Datasets,
     /// Less is done with the data.
     Actions,
@@ -84,7 +84,7 @@ impl Kind {
             | Change::DropReference { .. }
             | Change::DropOfferAudience { .. }
             | Change::DropToldAudience { .. } => Kind::Data,
-            Change::ExcludeDataset { .. } => Kind::Datasets,
+            Change::ExcludeDataset { .. } | Change::LeaveGraphOut { .. } => Kind::Datasets,
             Change::DropAction { .. } | Change::DropOfferAction { .. } => Kind::Actions,
             Change::UnlabelField { .. } | Change::UnlabelDataset { .. } => Kind::Labels,
             Change::AllowAction { .. }

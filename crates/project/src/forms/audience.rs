@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::audience::{Audience, DefinitionHash, Evaluation, Population};
+use domain::merge::IdentityGraph;
 use domain::name::{AudienceName, MergePolicyName};
 use pql::Schemas;
 
@@ -160,11 +161,35 @@ impl AudienceForm {
         references
     }
 
+    /// The merge policy: the one that is named, else the default one. At the edge there is but one, and prospects have the
+    /// default one, as in the documents.
     fn compile_merge_policy(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) -> Option<MergePolicyName> {
         let known = &scope.catalogue.merge_policies;
-        let Some(named) = &self.merge_policy else {
-            return scope.catalogue.default_merge_policy().map(|policy| policy.name.clone());
+        let default = scope.catalogue.default_merge_policy();
+        let (only, why) = match (self.evaluation, self.population()) {
+            (Evaluation::Edge, _) => {
+                (scope.catalogue.edge_merge_policy(), "edge audiences use the one that is active on edge")
+            }
+            (_, Population::Prospects) => (default, "prospects have the default one alone"),
+            (Evaluation::Batch, Population::Customers) => (None, ""),
         };
+        if let Some(policy) = only
+            .filter(|only| self.evaluation == Evaluation::Edge && only.identity_graph == IdentityGraph::None)
+        {
+            let message = format!(
+                "the merge policy of the edge, `{}`, is without the identity graph, by which what a visitor did comes to whoever logged in",
+                policy.name
+            );
+            let help = "write `active_on_edge: true` in one with `identity_graph: private`".to_owned();
+            notes.note(self.expression.at, message, help);
+        }
+        let Some(named) = &self.merge_policy else {
+            return only.or(default).map(|policy| policy.name.clone());
+        };
+        if let Some(only) = only.filter(|only| known.contains_key(&named.value) && only.name != named.value) {
+            let message = format!("merge policy `{}` is not for this audience: {why}", named.value);
+            notes.note(named.at, message, format!("write `{}`, or leave `merge_policy` out", only.name));
+        }
         if scope.forms.merge_policies.form.is_some() && !known.contains_key(&named.value) {
             let help = instead_of(named.value.as_str(), known.keys());
             notes.note(named.at, format!("there is no merge policy `{}`", named.value), help);

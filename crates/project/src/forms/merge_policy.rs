@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::merge::{AttributeMerge, MergePolicy};
+use domain::merge::{AttributeMerge, IdentityGraph, MergePolicy};
 use domain::name::{DatasetName, MergePolicyName};
 
 use crate::problem::{Notes, Position};
@@ -18,6 +18,8 @@ pub(crate) struct MergePoliciesForm(Entries<MergePolicyName, MergePolicyForm>);
 
 struct MergePolicyForm {
     default: bool,
+    identity_graph: IdentityGraph,
+    active_on_edge: bool,
     attributes: AttributeMergeForm,
 }
 
@@ -37,6 +39,10 @@ impl Read for MergePoliciesForm {
         for (name, _) in defaults {
             notes.note(name.at, format!("merge policy `{}` is a second default", name.value), None);
         }
+        for (name, _) in form.0.iter().filter(|(_, policy)| policy.active_on_edge).skip(1) {
+            let message = format!("merge policy `{}` is a second one that is active on edge", name.value);
+            notes.note(name.at, message, "write `active_on_edge: true` in one of them".to_owned());
+        }
         Some(form)
     }
 }
@@ -45,9 +51,22 @@ impl Read for MergePolicyForm {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<MergePolicyForm> {
         let mut members = Members::of(node, notes)?;
         let default = members.optional("default", notes);
+        let identity_graph = members.optional("identity_graph", notes);
+        let active_on_edge = members.optional("active_on_edge", notes);
         let attributes = members.required("attributes", notes);
         members.finish(notes);
-        Some(MergePolicyForm { default: default?.unwrap_or(false), attributes: attributes? })
+        Some(MergePolicyForm {
+            default: default?.unwrap_or(false),
+            identity_graph: identity_graph?.unwrap_or_default(),
+            active_on_edge: active_on_edge?.unwrap_or(false),
+            attributes: attributes?,
+        })
+    }
+}
+
+impl Read for IdentityGraph {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<IdentityGraph> {
+        word(node, &[("private", IdentityGraph::Private), ("none", IdentityGraph::None)], notes)
     }
 }
 
@@ -103,12 +122,21 @@ impl MergePoliciesForm {
                     AttributeMerge::DatasetPrecedence(order.iter().map(|each| each.value.clone()).collect())
                 }
             };
+            let MergePolicyForm { default, identity_graph, active_on_edge, .. } = *form;
             let name = name.value.clone();
-            compiled.insert(name.clone(), MergePolicy { name, default: form.default, attributes });
+            let policy =
+                MergePolicy { name: name.clone(), default, identity_graph, active_on_edge, attributes };
+            compiled.insert(name, policy);
         }
         if let (true, Ok(name)) = (compiled.is_empty(), "default".parse::<MergePolicyName>()) {
-            let attributes = AttributeMerge::TimestampOrdered;
-            compiled.insert(name.clone(), MergePolicy { name, default: true, attributes });
+            let policy = MergePolicy {
+                name: name.clone(),
+                default: true,
+                identity_graph: IdentityGraph::Private,
+                active_on_edge: false,
+                attributes: AttributeMerge::TimestampOrdered,
+            };
+            compiled.insert(name, policy);
         }
         compiled
     }

@@ -31,6 +31,16 @@ pub(crate) const DESCRIPTIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "MergePolicy",
+        "identity_graph",
+        "Whether records of all identities of a person count (`private`, the default), or only those of one (`none`): of the namespace of the highest priority that records are keyed by.",
+    ),
+    (
+        "MergePolicy",
+        "active_on_edge",
+        "Whether edge audiences use it; one of them at most, and the default one where none is.",
+    ),
+    (
+        "MergePolicy",
         "attributes",
         "Which value of an attribute stands: the newest one (`timestamp_ordered`), or that of the dataset named first.",
     ),
@@ -141,7 +151,7 @@ pub(crate) const DESCRIPTIONS: &[(&str, &str, &str)] = &[
     (
         "Audience",
         "merge_policy",
-        "The merge policy of the profiles that it looks at; the default one without it.",
+        "The merge policy of the profiles that it looks at; without it the default one, or at the edge the one that is active there.",
     ),
     (
         "Audience",

@@ -150,6 +150,17 @@ fn namespaces_partners_and_words() {
                 ],
             ),
             ("two defaults", &[("merge-policies.yaml", "bank_first:\n", "bank_first:\n  default: true\n")]),
+            (
+                "two that are active on edge",
+                &[
+                    ("merge-policies.yaml", "newest:\n", "newest:\n  active_on_edge: true\n"),
+                    ("merge-policies.yaml", "bank_first:\n", "bank_first:\n  active_on_edge: true\n"),
+                ],
+            ),
+            (
+                "no identity graph that there is",
+                &[("merge-policies.yaml", "newest:\n", "newest:\n  identity_graph: public\n")],
+            ),
         ],
     );
 }
@@ -287,6 +298,24 @@ fn audiences_destinations_and_dataflows() {
                 ],
             ),
             ("an unknown merge policy", &[(AUDIENCE, "merge_policy: newest", "merge_policy: newset")]),
+            (
+                "an edge audience by a merge policy that is not active there",
+                &[
+                    (AUDIENCE, "evaluation: batch", "evaluation: edge"),
+                    ("merge-policies.yaml", "bank_first:\n", "bank_first:\n  active_on_edge: true\n"),
+                ],
+            ),
+            (
+                "an edge audience without the identity graph",
+                &[
+                    (AUDIENCE, "evaluation: batch", "evaluation: edge"),
+                    ("merge-policies.yaml", "newest:\n", "newest:\n  identity_graph: none\n"),
+                ],
+            ),
+            (
+                "prospects by a merge policy of their own",
+                &[(AUDIENCE, "merge_policy: newest", "merge_policy: bank_first\nof: prospects")],
+            ),
             (
                 "an unknown audience",
                 &[("audiences/all_customers.yaml", "crmId.isNotNull()", "inSegment(\"all_customer\")")],

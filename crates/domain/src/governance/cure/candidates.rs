@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Change;
+use crate::audience::Evaluation;
 use crate::catalogue::Catalogue;
 use crate::dataflow::Source;
-use crate::label::{Label, THIRD_PARTY};
+use crate::label::{Label, STITCHED_IDENTITY, THIRD_PARTY};
 use crate::name::{AudienceName, MergePolicyName};
 use crate::refusal::{Activation, Cause, Lineage, Refusal, Through};
 use crate::value::FieldPath;
@@ -81,7 +82,16 @@ fn of_way(catalogue: &Catalogue, refusal: &Refusal, way: &Lineage) -> Vec<Change
         merge_policy: merge_policy.clone(),
         dataset: way.dataset.clone(),
     }));
+    changes.extend(without_graph(catalogue, refusal, way));
     changes
+}
+
+/// Where the identity graph is what a rule is about, the audience could do without. At the edge none can.
+fn without_graph(catalogue: &Catalogue, refusal: &Refusal, way: &Lineage) -> Option<Change> {
+    let audience = catalogue.audiences.get(way.seen_by(&refusal.audience))?;
+    let is_about_graph = refusal.labels.contains(&Label::from(STITCHED_IDENTITY));
+    (is_about_graph && audience.evaluation == Evaluation::Batch)
+        .then(|| Change::LeaveGraphOut { audience: audience.name.clone() })
 }
 
 /// Whence the labels that a rule is about could be taken. What a partner supplies is Third-Party, whatever it is

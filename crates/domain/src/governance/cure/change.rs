@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::catalogue::Catalogue;
 use crate::governance::PolicyStatus;
 use crate::label::{Label, MarketingAction};
-use crate::merge::AttributeMerge;
+use crate::merge::{AttributeMerge, IdentityGraph, MergePolicy};
 use crate::name::{
     AudienceName, DataflowName, DatasetName, DatastreamName, DestinationName, MergePolicyName, OfferName,
     PartnerName, PolicyName, SchemaName,
@@ -62,6 +62,11 @@ pub enum Change {
         merge_policy: MergePolicyName,
         /// The dataset.
         dataset: DatasetName,
+    },
+    /// An audience looks at one identity of each person.
+    LeaveGraphOut {
+        /// The audience.
+        audience: AudienceName,
     },
     /// A destination is said not to do something.
     DropAction {
@@ -153,6 +158,7 @@ impl Change {
                 }
             }
             Change::ExcludeDataset { merge_policy, dataset } => exclude(catalogue, merge_policy, dataset),
+            Change::LeaveGraphOut { audience } => drop(leave_graph_out(catalogue, audience)),
             Change::DropAction { destination, action } => {
                 if let Some(destination) = catalogue.destinations.get_mut(destination) {
                     destination.marketing_actions.remove(action);
@@ -224,6 +230,22 @@ fn exclude(catalogue: &mut Catalogue, merge_policy: &MergePolicyName, dataset: &
     policy.attributes = AttributeMerge::DatasetPrecedence(order);
 }
 
+/// Gives an audience a merge policy of its own, which is without the identity graph and otherwise as the former.
+fn leave_graph_out(catalogue: &mut Catalogue, audience: &AudienceName) -> Option<()> {
+    let audience = catalogue.audiences.get_mut(audience)?;
+    let former = catalogue.merge_policies.get(&audience.merge_policy)?;
+    let name: MergePolicyName = audience.name.as_str().parse().ok()?;
+    if catalogue.merge_policies.contains_key(&name) {
+        return None;
+    }
+    let identity_graph = IdentityGraph::None;
+    let policy =
+        MergePolicy { name, default: false, identity_graph, active_on_edge: false, ..former.clone() };
+    audience.merge_policy = policy.name.clone();
+    catalogue.merge_policies.insert(policy.name.clone(), policy);
+    Some(())
+}
+
 fn field_mut<'a>(fields: &'a mut Fields, path: &FieldPath) -> Option<&'a mut Field> {
     let mut steps = path.steps();
     let first = fields.get_mut(steps.next()?)?;
@@ -256,6 +278,9 @@ impl fmt::Display for Change {
                 formatter,
                 "leave dataset `{dataset}` out of merge policy `{merge_policy}`, by a precedence that does not name it"
             ),
+            Change::LeaveGraphOut { audience } => {
+                write!(formatter, "give audience `{audience}` a merge policy with `identity_graph: none`")
+            }
             Change::DropAction { destination, action } => write!(
                 formatter,
                 "take `{action}` off destination `{destination}`, if nobody does that with the data there"
