@@ -12,7 +12,7 @@ use crate::window::Window;
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     pub(crate) span: Span,
-    /// How many nodes lie on the longest way down, this one included.
+    /// How many nodes lie on the longest way down, this one included, and each generator and each step of a chain for one.
     pub(crate) height: usize,
 }
 
@@ -268,7 +268,15 @@ enum Power {
 
 impl Node {
     pub(crate) fn new(kind: NodeKind, span: Span) -> Node {
-        let height = 1 + kind.children().map(|child| child.height).max().unwrap_or(0);
+        // Each generator is about those to its left, and each step of a chain follows those before it.
+        let own = match &kind {
+            NodeKind::Quantified { generators, .. } | NodeKind::Aggregate { generators, .. } => {
+                generators.len()
+            }
+            NodeKind::Chain { steps, .. } => steps.len(),
+            _ => 1,
+        };
+        let height = own + kind.children().map(|child| child.height).max().unwrap_or(0);
         Node { kind, span, height }
     }
 

@@ -6,6 +6,7 @@
 //! type. With one, every field must be known, and each that is read is noted.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use domain::audience::EVENTS;
 use domain::schema::{FieldType, Fields};
@@ -19,7 +20,7 @@ use crate::error::{Error, Span};
 use crate::functions::{Function, Meaning};
 use crate::text::{Dialect, Patterns};
 use crate::walk::dynamic::Dynamic;
-use crate::walk::{beyond_profile, misplaced_lambda, no_parameter};
+use crate::walk::{MAX_STEPS, beyond_profile, misplaced_lambda, no_parameter};
 use crate::window::Window;
 
 /// What is wrong with an expression.
@@ -45,7 +46,7 @@ pub(crate) struct Reads {
 
 /// Looks through a whole query, for a profile like `sample`.
 pub(crate) fn infer(root: &Node, sample: &Object) -> Faults {
-    inferred(root, Kind::Object(vec![sample]), None).faults
+    inferred(root, Kind::Object(Rc::new(vec![sample])), None).faults
 }
 
 /// Looks through a whole query, for profiles of a schema.
@@ -59,6 +60,7 @@ fn inferred<'a>(root: &'a Node, profile: Kind<'a>, events: Option<&'a Fields>) -
         frames: vec![Frame::Item(profile.clone())],
         profile: profile.clone(),
         events,
+        looks: MAX_STEPS,
         reads: Reads::default(),
         faults: Faults::default(),
     };
@@ -90,28 +92,16 @@ enum Kind<'a> {
     /// A date or a date-time.
     Time,
     /// An object like these.
-    Object(Vec<&'a Object>),
+    Object(Rc<Vec<&'a Object>>),
     /// An object of a schema, and where in the profile it is, unless it is an item or is read already.
     Fields(&'a Fields, Option<String>),
-    Map,
-    Array(Box<Kind<'a>>),
+    /// Keys with values of a type.
+    Map(Rc<Kind<'a>>),
+    Array(Rc<Kind<'a>>),
     Entry,
 }
 
 impl<'a> Kind<'a> {
-    /// The type of some values, where they have one.
-    fn of(samples: &[&'a Value]) -> Kind<'a> {
-        let mut kinds = samples.iter().map(|sample| match sample {
-            Value::Boolean(_) => Kind::Boolean,
-            Value::Integer(_) | Value::Double(_) => Kind::Number,
-            Value::String(_) => Kind::Text,
-            Value::Array(items) => Kind::Array(Box::new(Kind::of(&items.iter().collect::<Vec<_>>()))),
-            Value::Object(members) => Kind::Object(vec![members]),
-        });
-        let first = kinds.next().unwrap_or(Kind::Unknown);
-        kinds.fold(first, Kind::joined)
-    }
-
     /// The type of a field of a schema.
     fn of_field(kind: &'a FieldType) -> Kind<'a> {
         match kind {
@@ -120,35 +110,15 @@ impl<'a> Kind<'a> {
             FieldType::Boolean => Kind::Boolean,
             FieldType::Date | FieldType::DateTime => Kind::Time,
             FieldType::Object(members) => Kind::Fields(members, None),
-            FieldType::Map(_) => Kind::Map,
-            FieldType::Array(item) => Kind::Array(Box::new(Kind::of_field(item))),
+            FieldType::Map(values) => Kind::Map(Rc::new(Kind::of_field(values))),
+            FieldType::Array(item) => Kind::Array(Rc::new(Kind::of_field(item))),
         }
     }
 
-    /// What is known of a value that is of one of two types.
-    fn joined(self, other: Kind<'a>) -> Kind<'a> {
-        match (self, other) {
-            (Kind::Boolean, Kind::Boolean) => Kind::Boolean,
-            (Kind::Number, Kind::Number) => Kind::Number,
-            (Kind::Text, Kind::Text) => Kind::Text,
-            (Kind::Time, Kind::Time) => Kind::Time,
-            (Kind::Map, Kind::Map) => Kind::Map,
-            (Kind::Object(mut left), Kind::Object(right)) => {
-                left.extend(right);
-                Kind::Object(left)
-            }
-            (Kind::Fields(left, _), Kind::Fields(right, _)) if std::ptr::eq(left, right) => {
-                Kind::Fields(left, None)
-            }
-            (Kind::Array(left), Kind::Array(right)) => Kind::Array(Box::new(left.joined(*right))),
-            _ => Kind::Unknown,
-        }
-    }
-
-    /// The type of the items of an array.
+    /// The type of the items of an array, or of the values of a map.
     fn item(&self) -> Kind<'a> {
         match self {
-            Kind::Array(item) => (**item).clone(),
+            Kind::Array(item) | Kind::Map(item) => (**item).clone(),
             _ => Kind::Unknown,
         }
     }
@@ -174,7 +144,7 @@ impl<'a> Kind<'a> {
     }
 
     fn is_map(&self) -> bool {
-        matches!(self, Kind::Map | Kind::Object(_) | Kind::Fields(..) | Kind::Unknown)
+        matches!(self, Kind::Map(_) | Kind::Object(_) | Kind::Fields(..) | Kind::Unknown)
     }
 
     fn has_items(&self) -> bool {
@@ -189,7 +159,7 @@ impl<'a> Kind<'a> {
             Kind::Text => "a string",
             Kind::Time => "a date",
             Kind::Object(_) | Kind::Fields(..) => "an object",
-            Kind::Map => "a map",
+            Kind::Map(_) => "a map",
             Kind::Array(_) => "an array",
             Kind::Entry => "an entry of a map",
         }
@@ -207,6 +177,8 @@ struct Inference<'a> {
     profile: Kind<'a>,
     /// The fields of events, where there is a schema.
     events: Option<&'a Fields>,
+    /// How many more of a profile's values may be looked at. What there are no looks left for is of no known type.
+    looks: usize,
     reads: Reads,
     faults: Faults,
 }
@@ -223,6 +195,81 @@ impl<'a> Inference<'a> {
         let seen = look(self);
         self.frames.truncate(before);
         seen
+    }
+
+    /// Counts looks at values, of which there is an end, and says whether there may be so many.
+    fn looks(&mut self, values: usize) -> bool {
+        let left = self.looks.checked_sub(values);
+        self.looks = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// The type of some values, where they have one.
+    fn kind_of(&mut self, samples: &[&'a Value]) -> Kind<'a> {
+        if !self.looks(samples.len()) {
+            return Kind::Unknown;
+        }
+        let scalar = |kind: Kind<'a>, is_such: fn(&Value) -> bool| {
+            if samples.iter().all(|sample| is_such(sample)) { kind } else { Kind::Unknown }
+        };
+        match samples.first() {
+            None => Kind::Unknown,
+            Some(Value::Boolean(_)) => scalar(Kind::Boolean, |value| matches!(value, Value::Boolean(_))),
+            Some(Value::Integer(_) | Value::Double(_)) => {
+                scalar(Kind::Number, |value| matches!(value, Value::Integer(_) | Value::Double(_)))
+            }
+            Some(Value::String(_)) => scalar(Kind::Text, |value| matches!(value, Value::String(_))),
+            Some(Value::Object(_)) => {
+                let object = |sample: &&'a Value| match sample {
+                    Value::Object(members) => Some(members),
+                    _ => None,
+                };
+                let objects: Option<Vec<_>> = samples.iter().map(object).collect();
+                objects.map_or(Kind::Unknown, |objects| Kind::Object(Rc::new(objects)))
+            }
+            Some(Value::Array(_)) => {
+                let array = |sample: &&'a Value| match sample {
+                    Value::Array(items) => Some(items),
+                    _ => None,
+                };
+                let arrays: Option<Vec<_>> = samples.iter().map(array).collect();
+                let Some(arrays) = arrays else { return Kind::Unknown };
+                let items: Vec<_> = arrays.into_iter().flatten().collect();
+                Kind::Array(Rc::new(self.kind_of(&items)))
+            }
+        }
+    }
+
+    /// What is known of a value that is of one of some types.
+    fn one_of(&mut self, kinds: impl IntoIterator<Item = Kind<'a>>) -> Kind<'a> {
+        kinds.into_iter().reduce(|left, right| self.joined(left, right)).unwrap_or(Kind::Unknown)
+    }
+
+    /// What is known of a value that is of one of two types. One that is shared is joined with itself for nothing, as a short
+    /// text can double it very often.
+    fn joined(&mut self, left: Kind<'a>, right: Kind<'a>) -> Kind<'a> {
+        match (left, right) {
+            (Kind::Boolean, Kind::Boolean) => Kind::Boolean,
+            (Kind::Number, Kind::Number) => Kind::Number,
+            (Kind::Text, Kind::Text) => Kind::Text,
+            (Kind::Time, Kind::Time) => Kind::Time,
+            (Kind::Object(left), Kind::Object(right)) if Rc::ptr_eq(&left, &right) => Kind::Object(left),
+            (Kind::Object(left), Kind::Object(right)) if self.looks(left.len() + right.len()) => {
+                Kind::Object(Rc::new(left.iter().chain(right.iter()).copied().collect()))
+            }
+            (Kind::Fields(left, _), Kind::Fields(right, _)) if std::ptr::eq(left, right) => {
+                Kind::Fields(left, None)
+            }
+            (Kind::Map(left), Kind::Map(right)) if Rc::ptr_eq(&left, &right) => Kind::Map(left),
+            (Kind::Map(left), Kind::Map(right)) if self.looks(1) => {
+                Kind::Map(Rc::new(self.joined((*left).clone(), (*right).clone())))
+            }
+            (Kind::Array(left), Kind::Array(right)) if Rc::ptr_eq(&left, &right) => Kind::Array(left),
+            (Kind::Array(left), Kind::Array(right)) if self.looks(1) => {
+                Kind::Array(Rc::new(self.joined((*left).clone(), (*right).clone())))
+            }
+            _ => Kind::Unknown,
+        }
     }
 
     fn item(&self, levels: usize) -> Option<&Kind<'a>> {
@@ -243,25 +290,29 @@ impl<'a> Inference<'a> {
         }
         let item = self.item(0).cloned().unwrap_or(Kind::Unknown);
         // `this` is the item itself, unless that is an object with such a field.
-        let has_field = match &item {
-            Kind::Object(samples) => samples.iter().any(|sample| sample.contains_key(name)),
-            Kind::Fields(fields, _) => fields.contains_key(name),
-            _ => false,
-        };
-        if name == "this" && !has_field { item } else { self.member(item, name, span) }
+        let is_item = name == "this"
+            && match &item {
+                Kind::Object(samples) => {
+                    !self.looks(samples.len()) || !samples.iter().any(|sample| sample.contains_key(name))
+                }
+                Kind::Fields(fields, _) => !fields.contains_key(name),
+                _ => true,
+            };
+        if is_item { item } else { self.member(item, name, span) }
     }
 
     /// A member of an object; of an array, the members of its items.
     fn member(&mut self, of: Kind<'a>, name: &str, span: &Span) -> Kind<'a> {
         match of {
-            Kind::Object(samples) => {
-                Kind::of(&samples.iter().filter_map(|sample| sample.get(name)).collect::<Vec<_>>())
+            Kind::Object(samples) if self.looks(samples.len()) => {
+                self.kind_of(&samples.iter().filter_map(|sample| sample.get(name)).collect::<Vec<_>>())
             }
             Kind::Fields(fields, path) => self.field(fields, path, name, span),
-            Kind::Array(item) => Kind::Array(Box::new(match self.member(*item, name, span) {
-                Kind::Array(inner) => *inner,
-                other => other,
-            })),
+            Kind::Map(values) => (*values).clone(),
+            Kind::Array(item) => match self.member((*item).clone(), name, span) {
+                Kind::Array(inner) => Kind::Array(inner),
+                other => Kind::Array(Rc::new(other)),
+            },
             _ => Kind::Unknown,
         }
     }
@@ -271,7 +322,7 @@ impl<'a> Inference<'a> {
         // Whatever a schema calls so, events are no field.
         if let (Some(""), EVENTS, Some(events)) = (path.as_deref(), name, self.events) {
             self.read_events(events);
-            return Kind::Array(Box::new(Kind::Fields(events, None)));
+            return Kind::Array(Rc::new(Kind::Fields(events, None)));
         }
         let Some(field) = fields.get(name) else {
             let error = Error::wrong_type(format!("there is no field `{name}` here"), span.clone());
@@ -323,14 +374,11 @@ impl<'a> Inference<'a> {
             },
             NodeKind::List(items) => {
                 let kinds: Vec<_> = items.iter().map(|item| self.kind(item)).collect();
-                let joined = kinds.into_iter().reduce(Kind::joined);
-                Kind::Array(Box::new(joined.unwrap_or(Kind::Unknown)))
+                Kind::Array(Rc::new(self.one_of(kinds)))
             }
             NodeKind::Object(members) => {
-                for (_, value) in members {
-                    self.kind(value);
-                }
-                Kind::Map
+                let kinds: Vec<_> = members.iter().map(|(_, value)| self.kind(value)).collect();
+                Kind::Map(Rc::new(self.one_of(kinds)))
             }
             NodeKind::Name(name) => self.named(name, &node.span),
             NodeKind::Up { levels, name } => match self.item(*levels).cloned() {
@@ -379,8 +427,8 @@ impl<'a> Inference<'a> {
                 let items = self.generators(generators);
                 self.frames.truncate(before);
                 match (quantifier, items.as_slice()) {
-                    (Quantifier::Select, [item]) => Kind::Array(Box::new(item.clone())),
-                    (Quantifier::Select, _) => Kind::Array(Box::new(Kind::Array(Box::new(Kind::Unknown)))),
+                    (Quantifier::Select, [item]) => Kind::Array(Rc::new(item.clone())),
+                    (Quantifier::Select, _) => Kind::Array(Rc::new(Kind::Array(Rc::new(Kind::Unknown)))),
                     _ => Kind::Boolean,
                 }
             }
@@ -456,7 +504,7 @@ impl<'a> Inference<'a> {
             (NodeKind::Literal(_), Kind::Text) => true,
             _ => match (left.1, right.1) {
                 (Kind::Unknown, _) | (_, Kind::Unknown) => true,
-                (Kind::Object(_) | Kind::Fields(..) | Kind::Map, right) => right.is_map(),
+                (Kind::Object(_) | Kind::Fields(..) | Kind::Map(_), right) => right.is_map(),
                 (left, right) => std::mem::discriminant(left) == std::mem::discriminant(right),
             },
         };
@@ -469,13 +517,16 @@ impl<'a> Inference<'a> {
     fn pattern(&mut self, node: &'a Node, kind: &Kind<'a>, called: &str, dialect: Dialect) {
         self.expect(kind, Kind::is_text, called, "a pattern as a string", &node.span);
         let NodeKind::Literal(Literal::Text(text)) = &node.kind else { return };
+        if self.reads.patterns.get(dialect, text).is_some() {
+            return;
+        }
+        if !self.reads.patterns.has_room() {
+            let message = format!("expression has more than {} patterns", Patterns::<String>::MOST);
+            self.form(Error::wrong_type(message, node.span.clone()));
+            return;
+        }
         match dialect.build(text) {
-            Ok(pattern) => {
-                if !self.reads.patterns.keep(dialect, text.clone(), pattern) {
-                    let message = format!("expression has more than {} patterns", Patterns::<String>::MOST);
-                    self.form(Error::wrong_type(message, node.span.clone()));
-                }
-            }
+            Ok(pattern) => self.reads.patterns.keep(dialect, text.clone(), pattern),
             Err(reason) => {
                 let message = format!("pattern of {called} cannot be used: {reason}");
                 self.form(Error::wrong_type(message, node.span.clone()));
@@ -536,8 +587,7 @@ impl<'a> Inference<'a> {
                     let message = "a lambda of two parameters takes the groups of `groupBy`, or a map";
                     self.faults.of_type.push(Error::wrong_type(message, second.span.clone()));
                 }
-                let unknown = |word: &'a Word| Frame::Variable(&word.text, Kind::Unknown);
-                vec![frame, unknown(first), unknown(second)]
+                vec![frame, Frame::Variable(&first.text, Kind::Unknown), Frame::Variable(&second.text, item)]
             }
             _ => return self.form(*misplaced_lambda(&argument.span)),
         };
@@ -663,7 +713,7 @@ impl<'a> Inference<'a> {
     ) -> Kind<'a> {
         let first = |arguments: Vec<Kind<'a>>| arguments.into_iter().next();
         match meaning {
-            Meaning::If => arguments.into_iter().skip(1).reduce(Kind::joined).unwrap_or(Kind::Unknown),
+            Meaning::If => self.one_of(arguments.into_iter().skip(1)),
             Meaning::MapEntry => Kind::Entry,
             Meaning::RegexGroup => Kind::Text,
             Meaning::Date => self.date(nodes, span),
@@ -674,14 +724,17 @@ impl<'a> Inference<'a> {
                 _ => Kind::Unknown,
             },
             Meaning::Head => of.item(),
-            Meaning::GroupBy => Kind::Map,
+            Meaning::GroupBy => Kind::Map(Rc::new(Kind::Array(Rc::new(of.item())))),
             Meaning::Map => match first(arguments) {
                 None | Some(Kind::Entry | Kind::Unknown) => Kind::Unknown,
-                Some(item) => Kind::Array(Box::new(item)),
+                Some(item) => Kind::Array(Rc::new(item)),
             },
-            Meaning::Get => Kind::Unknown,
-            Meaning::Keys => Kind::Array(Box::new(Kind::Unknown)),
-            Meaning::Values => Kind::Array(Box::new(Kind::Unknown)),
+            Meaning::Get => match of {
+                Kind::Map(values) => (*values).clone(),
+                _ => Kind::Unknown,
+            },
+            Meaning::Keys => Kind::Array(Rc::new(Kind::Unknown)),
+            Meaning::Values => Kind::Array(Rc::new(of.item())),
             Meaning::Aggregate(aggregate) => {
                 let span = nodes.first().map_or(span, |argument| &argument.span);
                 let item = first(arguments).unwrap_or_else(|| of.item());

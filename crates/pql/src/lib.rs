@@ -75,7 +75,7 @@ impl Expression {
     /// # Errors
     /// A name without meaning, a value of the wrong type where it is evaluated, or too much work.
     pub fn value(&self, profile: &Object, now: Timestamp) -> Result<serde_json::Value, Error> {
-        self.walked(profile, now, |walk, value| value.to_json(&|cost| walk.work(cost)).unwrap_or_default())
+        self.walked(profile, now, |walk, value| value.to_json(&walk.budget).unwrap_or_default())
     }
 
     /// Whether the value holds in boolean position, for a profile without a schema.

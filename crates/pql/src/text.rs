@@ -89,16 +89,16 @@ impl<T: std::hash::Hash + Eq + std::borrow::Borrow<str>> Patterns<T> {
         }
     }
 
-    /// Keeps a pattern, and answers whether there was room for it.
-    pub(crate) fn keep(&mut self, dialect: Dialect, text: T, pattern: Regex) -> bool {
-        let has_room = self.like.len() + self.java.len() < Self::MOST;
-        if has_room {
-            match dialect {
-                Dialect::Like => self.like.insert(text, pattern),
-                Dialect::Java => self.java.insert(text, pattern),
-            };
-        }
-        has_room
+    /// Whether there may be another one.
+    pub(crate) fn has_room(&self) -> bool {
+        self.like.len() + self.java.len() < Self::MOST
+    }
+
+    pub(crate) fn keep(&mut self, dialect: Dialect, text: T, pattern: Regex) {
+        match dialect {
+            Dialect::Like => self.like.insert(text, pattern),
+            Dialect::Java => self.java.insert(text, pattern),
+        };
     }
 }
 

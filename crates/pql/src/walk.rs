@@ -3,7 +3,7 @@
 //! What has no type before it is read is held to one when it is: arithmetic on a string is an error, a comparison with one
 //! does not hold. The work of a walk is counted, and has an end whatever the text and the profile are.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
@@ -17,17 +17,17 @@ use crate::ast::{Generator, Literal, Node, NodeKind, Operator, Quantifier};
 use crate::condition::{Scope as Here, calculate, negate};
 use crate::error::{Error, Span};
 use crate::text::{Dialect, Patterns};
-use crate::walk::dynamic::{Dynamic, cost_of};
+use crate::walk::budget::Budget;
+pub(crate) use crate::walk::budget::MAX_STEPS;
+use crate::walk::dynamic::Dynamic;
 
+mod budget;
 mod calls;
 mod chain;
 pub(crate) mod dynamic;
 mod explain;
 
-/// How many steps a walk may take: far more than any audience needs, and fewer than anybody would wait for.
-const MAX_STEPS: usize = 5_000_000;
-
-/// What a tuple costs that is kept, in steps: it takes memory.
+/// What a tuple costs that is kept, in steps, beside its items: it takes memory.
 const COST_OF_TUPLE: usize = 8;
 
 /// Errors are boxed, so that the frames of the walk, which recurses, stay small.
@@ -42,7 +42,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) now: Timestamp,
     /// Whether the profile is a member of an audience, where that does not stand in the profile.
     pub(crate) audiences: Option<&'a dyn Fn(&str) -> bool>,
-    steps: Cell<usize>,
+    pub(crate) budget: Budget,
     /// Patterns that were built before the walk, and those that it builds itself.
     built: Option<&'a Patterns<String>>,
     patterns: RefCell<Patterns<&'a str>>,
@@ -156,7 +156,14 @@ fn whole(attributes: &Object, events: &[Event<'_>]) -> Object {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(profile: &'a Object, now: Timestamp) -> Walk<'a> {
-        Walk { profile, now, audiences: None, steps: Cell::new(0), built: None, patterns: RefCell::default() }
+        Walk {
+            profile,
+            now,
+            audiences: None,
+            budget: Budget::default(),
+            built: None,
+            patterns: RefCell::default(),
+        }
     }
 
     /// The value of a whole query.
@@ -183,18 +190,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts steps of work, and says whether there may be more.
-    pub(crate) fn work(&self, steps: usize) -> bool {
-        self.steps.set(self.steps.get().saturating_add(steps));
-        self.steps.get() <= MAX_STEPS
-    }
-
     /// Counts steps of work, of which there is an end.
     pub(crate) fn charge(&self, steps: usize, span: &Span) -> Result<()> {
-        if self.work(steps) {
-            return Ok(());
-        }
-        let message = format!("evaluation takes more than {MAX_STEPS} steps");
+        self.budget.work(steps);
+        let Some(message) = self.budget.exceeded() else { return Ok(()) };
         let error = Error::wrong_type(message, span.clone());
         Err(error.help("ask fewer questions about each pair of items").into())
     }
@@ -295,15 +294,13 @@ impl<'a> Walk<'a> {
 
     /// A member, for the work that its items are.
     fn member(&self, of: &Dynamic<'a>, name: &str, span: &Span) -> Result<Dynamic<'a>> {
-        if matches!(of, Dynamic::Items(_) | Dynamic::Array(_)) {
-            self.charge_for(of, span)?;
-        }
-        Ok(of.member(name))
+        let member = of.member(name, &self.budget);
+        self.charge(0, span).map(|()| member)
     }
 
-    /// Counts a step for every item of a value.
+    /// Counts the steps that it takes to look through a value.
     fn charge_for(&self, value: &Dynamic<'a>, span: &Span) -> Result<()> {
-        self.charge(value.count().unwrap_or(0), span)
+        self.charge(value.size(), span)
     }
 
     fn binary(
@@ -314,14 +311,13 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Result<Dynamic<'a>> {
         let (left, right) = (self.value(left_node, scope)?, self.value(right_node, scope)?);
-        let work = |cost| self.work(cost);
         Ok(Dynamic::Boolean(match operator {
-            Operator::Equal => left.equals(&right, &work) == Some(true),
-            Operator::Unequal => left.equals(&right, &work) == Some(false),
-            Operator::Less => left.compare(&right).is_some_and(|order| order.is_lt()),
-            Operator::LessOrEqual => left.compare(&right).is_some_and(|order| order.is_le()),
-            Operator::Greater => left.compare(&right).is_some_and(|order| order.is_gt()),
-            Operator::GreaterOrEqual => left.compare(&right).is_some_and(|order| order.is_ge()),
+            Operator::Equal => left.equals(&right, &self.budget) == Some(true),
+            Operator::Unequal => left.equals(&right, &self.budget) == Some(false),
+            Operator::Less => left.compare(&right, &self.budget).is_some_and(|order| order.is_lt()),
+            Operator::LessOrEqual => left.compare(&right, &self.budget).is_some_and(|order| order.is_le()),
+            Operator::Greater => left.compare(&right, &self.budget).is_some_and(|order| order.is_gt()),
+            Operator::GreaterOrEqual => left.compare(&right, &self.budget).is_some_and(|order| order.is_ge()),
             Operator::Like | Operator::Matches => {
                 let dialect = if operator == Operator::Like { Dialect::Like } else { Dialect::Java };
                 return self.found(dialect, (left, &left_node.span), (right, &right_node.span));
@@ -332,9 +328,10 @@ impl<'a> Walk<'a> {
                     return Ok(Dynamic::Boolean(false));
                 }
                 let called = format!("`{}`", operator.symbol());
+                self.charge_for(&right, &right_node.span)?;
                 let items =
                     right.items().ok_or_else(|| wrong(&called, "an array", &right, &right_node.span))?;
-                self.is_among(&left, &items) == wanted
+                self.is_among(&left, &items, &right_node.span)? == wanted
             }
             _ => {
                 if left.is_null() || right.is_null() {
@@ -350,8 +347,15 @@ impl<'a> Walk<'a> {
         }))
     }
 
-    fn is_among(&self, item: &Dynamic<'a>, items: &[Dynamic<'a>]) -> bool {
-        items.iter().any(|each| item.equals(each, &|cost| self.work(cost)) == Some(true))
+    fn is_among(&self, item: &Dynamic<'a>, items: &[Dynamic<'a>], span: &Span) -> Result<bool> {
+        for each in items {
+            let is_equal = item.equals(each, &self.budget) == Some(true);
+            self.charge(0, span)?;
+            if is_equal {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a pattern is found in a text; a text of any pattern is built once.
@@ -362,6 +366,7 @@ impl<'a> Walk<'a> {
         (pattern, pattern_span): (Dynamic<'a>, &Span),
     ) -> Result<Dynamic<'a>> {
         let called = if dialect == Dialect::Java { "`matches`" } else { "`like`" };
+        self.charge(subject.size().saturating_add(pattern.size()), subject_span)?;
         let (subject, pattern) = match (&subject, &pattern) {
             (Dynamic::Null, _) | (_, Dynamic::Null) => return Ok(Dynamic::Boolean(false)),
             (Dynamic::Text(subject), Dynamic::Text(pattern)) => (*subject, *pattern),
@@ -370,7 +375,6 @@ impl<'a> Walk<'a> {
             }
             (other, _) => return Err(wrong(called, "a string", other, subject_span)),
         };
-        self.charge(cost_of(subject), subject_span)?;
         let pattern = self.pattern(dialect, pattern, called, pattern_span)?;
         Ok(Dynamic::Boolean(pattern.is_match(subject)))
     }
@@ -380,13 +384,14 @@ impl<'a> Walk<'a> {
         if let Some(pattern) = known.or_else(|| self.patterns.borrow().get(dialect, text).cloned()) {
             return Ok(pattern);
         }
-        let pattern = dialect
-            .build(text)
-            .map_err(|reason| fault(format!("pattern of {called} cannot be used: {reason}"), span.clone()))?;
-        if !self.patterns.borrow_mut().keep(dialect, text, pattern.clone()) {
+        if !self.patterns.borrow().has_room() {
             let message = format!("evaluation builds more than {} patterns", Patterns::<&str>::MOST);
             return Err(fault(message, span.clone()));
         }
+        let pattern = dialect
+            .build(text)
+            .map_err(|reason| fault(format!("pattern of {called} cannot be used: {reason}"), span.clone()))?;
+        self.patterns.borrow_mut().keep(dialect, text, pattern.clone());
         Ok(pattern)
     }
 
@@ -401,7 +406,7 @@ impl<'a> Walk<'a> {
         let went_through =
             self.tuples(generators, !is_for_all, true, scope, &mut Vec::new(), &mut |_, tuple, holds| {
                 if let (Quantifier::Select, [items @ .., last]) = (quantifier, tuple) {
-                    self.work(COST_OF_TUPLE);
+                    self.budget.work(COST_OF_TUPLE + tuple.len());
                     let is_tuple = !items.is_empty();
                     selected.push(if is_tuple { Dynamic::array(tuple.to_vec()) } else { last.clone() });
                 }

@@ -13,7 +13,7 @@ use crate::datum::Datum;
 use crate::error::Span;
 use crate::functions::{Function, Meaning};
 use crate::text::Dialect;
-use crate::walk::dynamic::{Dynamic, Entries, cost_of};
+use crate::walk::dynamic::{Dynamic, Entries};
 
 /// A call whose function is known and whose form is right.
 struct Call<'a, 's> {
@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
                 let value = self.value(id, call.scope)?;
                 match value {
                     Dynamic::Null => Ok(Dynamic::Boolean(false)),
-                    Dynamic::Text(id) => Ok(Dynamic::Boolean(self.is_member(id))),
+                    Dynamic::Text(text) => Ok(Dynamic::Boolean(self.is_member(text, &id.span)?)),
                     other => Err(wrong(&call.called, "the id of an audience as a string", &other, &id.span)),
                 }
             }
@@ -99,16 +99,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the profile is a member of an audience, in whatever namespace it is noted.
-    fn is_member(&self, id: &str) -> bool {
+    fn is_member(&self, id: &str, span: &Span) -> Result<bool> {
         if let Some(audiences) = self.audiences {
-            return audiences(id);
+            return Ok(audiences(id));
         }
-        let Some(namespaces) = self.profile.get("segmentMembership").map(Dynamic::from) else { return false };
-        let namespaces = namespaces.entries().unwrap_or_default();
-        namespaces.iter().any(|(_, audiences)| {
-            let status = audiences.member(id).member("status");
-            matches!(status, Dynamic::Text("realized" | "existing"))
-        })
+        let namespaces = self.profile.get("segmentMembership").map_or(Dynamic::Null, Dynamic::from);
+        self.charge_for(&namespaces, span)?;
+        for (_, audiences) in namespaces.entries().unwrap_or_default().iter() {
+            let status = self.member(&self.member(audiences, id, span)?, "status", span)?;
+            if matches!(status, Dynamic::Text("realized" | "existing")) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn method(&self, meaning: Meaning, of: Dynamic<'a>, call: &Call<'a, '_>) -> Result<Dynamic<'a>> {
@@ -160,6 +163,7 @@ impl<'a> Walk<'a> {
     fn text(&self, meaning: Meaning, of: Dynamic<'a>, call: &Call<'a, '_>) -> Result<Dynamic<'a>> {
         let argument = self.argument(call, 0)?;
         let option = self.argument(call, 1)?;
+        self.charge(of.size().saturating_add(argument.size()), call.span)?;
         let is_group = matches!(meaning, Meaning::RegexGroup);
         let subject = match of {
             Dynamic::Text(text) => Some(text),
@@ -174,7 +178,6 @@ impl<'a> Walk<'a> {
         let (Some(subject), Some(argument)) = (subject, argument) else {
             return Ok(if is_group { Dynamic::Null } else { Dynamic::Boolean(false) });
         };
-        self.charge(cost_of(subject), call.span)?;
         match meaning {
             Meaning::Text { test, wanted } => {
                 let is_case_sensitive = match option {
@@ -220,6 +223,7 @@ impl<'a> Walk<'a> {
     fn members(&self, meaning: Meaning, of: Dynamic<'a>, call: &Call<'a, '_>) -> Result<Dynamic<'a>> {
         let argument = self.argument(call, 0)?;
         let is_intersection = matches!(meaning, Meaning::Intersection);
+        self.charge(of.size().saturating_add(argument.size()), call.span)?;
         let array = |value: &Dynamic<'a>, span: &Span| match value {
             Dynamic::Null => Ok(None),
             value => value.items().map(Some).ok_or_else(|| wrong(&call.called, "an array", value, span)),
@@ -227,25 +231,46 @@ impl<'a> Walk<'a> {
         let left = array(&of, self.receiver_span(call))?;
         if matches!(meaning, Meaning::Includes) {
             let Some(items) = left else { return Ok(Dynamic::Boolean(false)) };
-            return Ok(Dynamic::Boolean(self.is_among(&argument, &items)));
+            return Ok(Dynamic::Boolean(self.is_among(&argument, &items, call.span)?));
         }
         let right = array(&argument, self.argument_span(call, 0))?;
         let (Some(left), Some(right)) = (left, right) else {
             return Ok(if is_intersection { Dynamic::Null } else { Dynamic::Boolean(false) });
         };
-        let is_subset = |part: &[Dynamic<'a>], whole: &[Dynamic<'a>]| {
-            part.iter().all(|item| item.is_null() || self.is_among(item, whole))
-        };
-        Ok(match meaning {
+        match meaning {
             Meaning::Intersection => {
-                let common = left.iter().filter(|item| self.is_among(item, &right)).cloned();
-                let common: Vec<_> = common.collect();
-                if common.is_empty() { Dynamic::Null } else { Dynamic::array(common) }
+                let common = self.common(&left, &right, call.span).collect::<Result<Vec<_>>>()?;
+                Ok(if common.is_empty() { Dynamic::Null } else { Dynamic::array(common) })
             }
-            Meaning::Intersects => Dynamic::Boolean(left.iter().any(|item| self.is_among(item, &right))),
-            Meaning::SubsetOf => Dynamic::Boolean(is_subset(&left, &right)),
-            _ => Dynamic::Boolean(is_subset(&right, &left)),
+            Meaning::Intersects => {
+                let first = self.common(&left, &right, call.span).next().transpose()?;
+                Ok(Dynamic::Boolean(first.is_some()))
+            }
+            Meaning::SubsetOf => self.is_subset(&left, &right, call.span).map(Dynamic::Boolean),
+            _ => self.is_subset(&right, &left, call.span).map(Dynamic::Boolean),
+        }
+    }
+
+    /// The items of an array that are items of another one too.
+    fn common<'c>(
+        &'c self,
+        left: &'c [Dynamic<'a>],
+        right: &'c [Dynamic<'a>],
+        span: &'c Span,
+    ) -> impl Iterator<Item = Result<Dynamic<'a>>> + 'c {
+        left.iter().filter_map(move |item| match self.is_among(item, right, span) {
+            Ok(is_among) => is_among.then(|| Ok(item.clone())),
+            Err(error) => Some(Err(error)),
         })
+    }
+
+    fn is_subset(&self, part: &[Dynamic<'a>], whole: &[Dynamic<'a>], span: &Span) -> Result<bool> {
+        for item in part.iter().filter(|item| !item.is_null()) {
+            if !self.is_among(item, whole, span)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The entries of a map or an object; nothing, where it is null.
@@ -261,10 +286,10 @@ impl<'a> Walk<'a> {
 
     fn entry(&self, of: &Dynamic<'a>, key: &Dynamic<'a>) -> Dynamic<'a> {
         if let (Dynamic::Members(_), Dynamic::Text(name)) = (of, key) {
-            return of.member(name);
+            return of.member(name, &self.budget);
         }
         let entries = of.entries().unwrap_or_default();
-        let found = entries.iter().find(|(own, _)| own.equals(key, &|cost| self.work(cost)) == Some(true));
+        let found = entries.iter().find(|(own, _)| own.equals(key, &self.budget) == Some(true));
         found.map_or(Dynamic::Null, |(_, value)| value.clone())
     }
 
@@ -410,8 +435,12 @@ impl<'a> Walk<'a> {
         let mut seen: Vec<Dynamic<'a>> = Vec::new();
         for item in self.items(of, &call.called, call.span)? {
             self.charge(1, call.span)?;
-            let is_known =
-                if item.is_null() { seen.iter().any(Dynamic::is_null) } else { self.is_among(&item, &seen) };
+            let is_known = if item.is_null() {
+                self.charge(seen.len(), call.span)?;
+                seen.iter().any(Dynamic::is_null)
+            } else {
+                self.is_among(&item, &seen, call.span)?
+            };
             if !is_known {
                 seen.push(item);
             }
@@ -427,8 +456,7 @@ impl<'a> Walk<'a> {
             if key.is_null() {
                 continue;
             }
-            let work = |cost| self.work(cost);
-            match groups.iter_mut().find(|(known, _)| known.equals(&key, &work) == Some(true)) {
+            match groups.iter_mut().find(|(known, _)| known.equals(&key, &self.budget) == Some(true)) {
                 Some((_, group)) => group.push(item),
                 None => groups.push((key, vec![item])),
             }
@@ -461,6 +489,7 @@ impl<'a> Walk<'a> {
                 items.push(item);
             }
         }
+        self.charge_to_order(&values, &by.span)?;
         let ranks = ranked(&values).ok_or_else(|| unordered(&call.called, &values, &by.span))?;
         let mut ranked: Vec<_> = ranks.into_iter().zip(items).collect();
         ranked.sort_by(|(left, _), (right, _)| {
@@ -468,6 +497,13 @@ impl<'a> Walk<'a> {
             if highest { order.reverse() } else { order }
         });
         Ok(Dynamic::array(ranked.into_iter().map(|(_, item)| item).take(most).collect()))
+    }
+
+    /// Counts the steps that it takes to order values: as often as their number can be halved, each is looked at.
+    fn charge_to_order(&self, values: &[Dynamic<'a>], span: &Span) -> Result<()> {
+        let size: usize = values.iter().map(|value| 1 + value.size()).sum();
+        let rounds = usize::BITS - values.len().leading_zeros();
+        self.charge(size.saturating_mul(rounds as usize), span)
     }
 
     /// What is made of values, without those that are null.
@@ -480,6 +516,7 @@ impl<'a> Walk<'a> {
         let called = format!("`{}`", aggregate.name());
         let values: Vec<_> = values.iter().filter(|value| !value.is_null()).cloned().collect();
         if let Aggregate::Min | Aggregate::Max = aggregate {
+            self.charge_to_order(&values, span)?;
             let ranks = ranked(&values).ok_or_else(|| unordered(&called, &values, span))?;
             let ranked = ranks.iter().zip(&values);
             let order =

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Frame, Result, Scope, Walk, wrong};
-use crate::ast::{Node, NodeKind, Step};
+use crate::ast::{Node, NodeKind, Step, Word};
 use crate::error::Error;
 use crate::walk::dynamic::Dynamic;
 use crate::window::Window;
@@ -35,7 +35,10 @@ impl<'a> Walk<'a> {
             | Dynamic::Text(_)
             | Dynamic::Integer(_)
             | Dynamic::Instant(_)
-            | Dynamic::Day(_) => Ok(value.time()),
+            | Dynamic::Day(_) => {
+                self.charge(value.size(), &node.span)?;
+                Ok(value.time())
+            }
             other => Err(wrong(called, "a date-time", other, &node.span)),
         }
     }
@@ -104,7 +107,7 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Result<bool> {
         let Some((step, rest)) = steps.split_first() else { return Ok(true) };
-        let is_measured_from = rest.iter().any(|later| mentions(later, &step.label.text));
+        let is_measured_from = self.is_measured_from(&step.label, rest)?;
         let mut left = step.count;
         for each in happened {
             self.charge(1, &step.label.span)?;
@@ -145,13 +148,17 @@ impl<'a> Walk<'a> {
             None => Ok(true),
         }
     }
-}
 
-/// Whether a step asks for the time of another.
-pub(super) fn mentions(step: &Step, label: &str) -> bool {
-    fn within(node: &Node, label: &str) -> bool {
-        matches!(&node.kind, NodeKind::Name(name) if name == label)
-            || node.kind.children().any(|child| within(child, label))
+    /// Whether one of some steps asks for the time of another.
+    pub(super) fn is_measured_from(&self, label: &Word, steps: &[Step]) -> Result<bool> {
+        let mut nodes: Vec<&Node> = steps.iter().flat_map(Step::children).collect();
+        while let Some(node) = nodes.pop() {
+            self.charge(1, &label.span)?;
+            if matches!(&node.kind, NodeKind::Name(name) if *name == label.text) {
+                return Ok(true);
+            }
+            nodes.extend(node.kind.children());
+        }
+        Ok(false)
     }
-    step.children().any(|node| within(node, label))
 }

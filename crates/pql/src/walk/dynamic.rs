@@ -10,6 +10,7 @@ use jiff::tz::Offset;
 use serde_json::Value as Json;
 
 use crate::datum::Datum;
+use crate::walk::budget::Budget;
 use crate::window::Stretch;
 
 /// Keys with their values.
@@ -115,28 +116,51 @@ impl<'a> Dynamic<'a> {
         Some(if is_day { Stretch::day(instant) } else { Stretch::instant(instant) })
     }
 
-    /// A member of an object; of an array, the members of its items, without those that are null and flat.
-    pub(crate) fn member(&self, name: &str) -> Dynamic<'a> {
+    /// A member of an object; of an array, the members of its items, without those that are null and flat. Null, where that
+    /// is too much work.
+    pub(crate) fn member(&self, name: &str, budget: &Budget) -> Dynamic<'a> {
         match self {
             Dynamic::Members(members) => members.get(name).map_or(Dynamic::Null, Dynamic::from),
-            Dynamic::Map(entries) => entries
+            Dynamic::Map(entries) if budget.work(entries.len()) => entries
                 .iter()
                 .find(|(key, _)| matches!(key, Dynamic::Text(key) if *key == name))
                 .map_or(Dynamic::Null, |(_, value)| value.clone()),
             Dynamic::Items(_) | Dynamic::Array(_) => {
                 let mut found = Vec::new();
-                for item in self.items().iter().flat_map(|items| items.iter()) {
-                    match item.member(name) {
-                        Dynamic::Null => {}
-                        inner @ (Dynamic::Items(_) | Dynamic::Array(_)) => {
-                            found.extend(inner.items().iter().flat_map(|items| items.iter().cloned()));
-                        }
-                        value => found.push(value),
-                    }
-                }
-                Dynamic::array(found)
+                let is_done = self.gather(name, budget, &mut found);
+                if is_done { Dynamic::array(found) } else { Dynamic::Null }
             }
             _ => Dynamic::Null,
+        }
+    }
+
+    /// Gathers the members of the items of an array, and of those of the arrays in it; says whether that was not too much
+    /// work. Arrays are shared: a short text can name one that holds another very often.
+    fn gather(&self, name: &str, budget: &Budget, found: &mut Vec<Dynamic<'a>>) -> bool {
+        budget.work(self.size())
+            && self.items().iter().flat_map(|items| items.iter()).all(|item| match item {
+                Dynamic::Items(_) | Dynamic::Array(_) => {
+                    budget.within(|| Some(item.gather(name, budget, found))).unwrap_or(false)
+                }
+                item => match item.member(name, budget) {
+                    Dynamic::Null => true,
+                    inner @ (Dynamic::Items(_) | Dynamic::Array(_)) => {
+                        found.extend(inner.items().iter().flat_map(|items| items.iter().cloned()));
+                        budget.work(inner.size())
+                    }
+                    value => {
+                        found.push(value);
+                        true
+                    }
+                },
+            })
+    }
+
+    /// What it costs to look through a value, in steps: at its text, or at its items without what is in them.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Dynamic::Text(text) => cost_of(text),
+            other => other.count().unwrap_or(0),
         }
     }
 
@@ -174,19 +198,16 @@ impl<'a> Dynamic<'a> {
 
     /// Whether two values are equal, the other one as a value of this one's type where that is sensible; nothing, if one
     /// is null or they cannot be compared.
-    pub(crate) fn equals(&self, other: &Dynamic<'_>, work: &dyn Fn(usize) -> bool) -> Option<bool> {
+    pub(crate) fn equals(&self, other: &Dynamic<'_>, budget: &Budget) -> Option<bool> {
         use Dynamic::*;
-        if !work(1) {
+        if !budget.work(1 + self.cost_of_text() + other.cost_of_text()) {
             return None;
         }
         match (self, other) {
             (Null, _) | (_, Null) => None,
             (Boolean(left), Boolean(right)) => Some(left == right),
             (Boolean(left), Text(right)) => Some(*left == right.parse::<bool>().ok()?),
-            (Text(left), Text(right)) => {
-                work(cost_of(left));
-                Some(left == right || is_same_time(left, right))
-            }
+            (Text(left), Text(right)) => Some(left == right || is_same_time(left, right)),
             (Text(left), Boolean(right)) => Some(*left == right.to_string()),
             (Text(left), Integer(right)) => Some(*left == right.to_string()),
             (Text(left), Double(right)) => Some(*left == right.to_string()),
@@ -195,36 +216,36 @@ impl<'a> Dynamic<'a> {
                 Some(self.number()?.compare(parsed(right)?)? == Ordering::Equal)
             }
             (Integer(_) | Double(_), _) => Some(self.number()?.compare(other.number()?)? == Ordering::Equal),
-            (Items(_) | Array(_), _) => {
+            (Items(_) | Array(_), Items(_) | Array(_)) if budget.work(self.size() + other.size()) => {
                 let (left, right) = (self.items()?, other.items()?);
                 let mut pairs = left.iter().zip(right.iter());
                 let are_equal = |(left, right): (&Dynamic<'_>, &Dynamic<'_>)| {
-                    (left.is_null() && right.is_null()) || left.equals(right, work) == Some(true)
+                    (left.is_null() && right.is_null()) || left.equals(right, budget) == Some(true)
                 };
-                Some(left.len() == right.len() && pairs.all(are_equal))
+                budget.within(|| Some(left.len() == right.len() && pairs.all(are_equal)))
             }
-            (Members(_) | Map(_), _) => {
+            (Members(_) | Map(_), Members(_) | Map(_)) if budget.work(self.size() + other.size()) => {
                 let (left, right) = (self.entries()?, other.entries()?);
                 let has_equal = |(key, value): &(Dynamic<'_>, Dynamic<'_>)| {
-                    let mut same = right.iter().filter(|(other, _)| key.equals(other, work) == Some(true));
+                    let mut same = right.iter().filter(|(other, _)| key.equals(other, budget) == Some(true));
                     same.next().is_some_and(|(_, other)| {
-                        (value.is_null() && other.is_null()) || value.equals(other, work) == Some(true)
+                        (value.is_null() && other.is_null()) || value.equals(other, budget) == Some(true)
                     })
                 };
-                Some(left.len() == right.len() && left.iter().all(has_equal))
+                budget.within(|| Some(left.len() == right.len() && left.iter().all(has_equal)))
             }
             (Entry(left), Entry(right)) => {
-                Some(left.0.equals(&right.0, work)? && left.1.equals(&right.1, work)?)
+                budget.within(|| Some(left.0.equals(&right.0, budget)? && left.1.equals(&right.1, budget)?))
             }
             _ => None,
         }
     }
 
     /// The order of two numbers; nothing, if one is null or none.
-    pub(crate) fn compare(&self, other: &Dynamic<'_>) -> Option<Ordering> {
+    pub(crate) fn compare(&self, other: &Dynamic<'_>, budget: &Budget) -> Option<Ordering> {
         let left = self.number()?;
         match other {
-            Dynamic::Text(text) => left.compare(parsed(text)?),
+            Dynamic::Text(text) if budget.work(cost_of(text)) => left.compare(parsed(text)?),
             other => left.compare(other.number()?),
         }
     }
@@ -246,37 +267,46 @@ impl<'a> Dynamic<'a> {
     }
 
     /// The value as JSON; nothing, if that would be too much work.
-    pub(crate) fn to_json(&self, work: &dyn Fn(usize) -> bool) -> Option<Json> {
-        if !work(COST_OF_JSON) {
+    pub(crate) fn to_json(&self, budget: &Budget) -> Option<Json> {
+        if !budget.work(COST_OF_JSON + self.cost_of_text()) {
             return None;
         }
-        Some(match self {
-            Dynamic::Null => Json::Null,
-            Dynamic::Boolean(boolean) => Json::Bool(*boolean),
-            Dynamic::Integer(number) => Json::from(*number),
-            Dynamic::Double(number) => match Datum::Double(*number).whole() {
-                Some(whole) => Json::from(whole),
-                None => Json::from(*number),
-            },
-            Dynamic::Text(text) => Json::from(*text),
-            Dynamic::Instant(instant) => Json::from(instant.to_string()),
-            Dynamic::Day(day) => Json::from(Offset::UTC.to_datetime(*day).date().to_string()),
-            Dynamic::Items(_) | Dynamic::Array(_) => {
-                let items = self.items()?;
-                Json::Array(items.iter().map(|item| item.to_json(work)).collect::<Option<_>>()?)
-            }
-            Dynamic::Members(_) | Dynamic::Map(_) => {
-                let entries = self.entries()?;
-                let entry = |(key, value): &(Dynamic<'a>, Dynamic<'a>)| {
-                    Some((key.as_key().into_owned(), value.to_json(work)?))
-                };
-                Json::Object(entries.iter().map(entry).collect::<Option<_>>()?)
-            }
-            Dynamic::Entry(entry) => {
-                let (key, value) = &**entry;
-                Json::Object([(key.as_key().into_owned(), value.to_json(work)?)].into_iter().collect())
-            }
-        })
+        let json = || {
+            Some(match self {
+                Dynamic::Null => Json::Null,
+                Dynamic::Boolean(boolean) => Json::Bool(*boolean),
+                Dynamic::Integer(number) => Json::from(*number),
+                Dynamic::Double(number) => match Datum::Double(*number).whole() {
+                    Some(whole) => Json::from(whole),
+                    None => Json::from(*number),
+                },
+                Dynamic::Text(text) => Json::from(*text),
+                Dynamic::Instant(instant) => Json::from(instant.to_string()),
+                Dynamic::Day(day) => Json::from(Offset::UTC.to_datetime(*day).date().to_string()),
+                Dynamic::Items(_) | Dynamic::Array(_) => {
+                    let items = self.items()?;
+                    Json::Array(items.iter().map(|item| item.to_json(budget)).collect::<Option<_>>()?)
+                }
+                Dynamic::Members(_) | Dynamic::Map(_) => {
+                    let entries = self.entries()?;
+                    let entry = |(key, value): &(Dynamic<'a>, Dynamic<'a>)| {
+                        budget.work(key.cost_of_text());
+                        Some((key.as_key().into_owned(), value.to_json(budget)?))
+                    };
+                    Json::Object(entries.iter().map(entry).collect::<Option<_>>()?)
+                }
+                Dynamic::Entry(entry) => {
+                    let (key, value) = &**entry;
+                    budget.work(key.cost_of_text());
+                    Json::Object([(key.as_key().into_owned(), value.to_json(budget)?)].into_iter().collect())
+                }
+            })
+        };
+        budget.within(json)
+    }
+
+    fn cost_of_text(&self) -> usize {
+        if let Dynamic::Text(text) = self { cost_of(text) } else { 0 }
     }
 
     /// The value as a key of an object of JSON.

@@ -5,13 +5,12 @@
 
 use serde_json::Value as Json;
 
-use super::chain::mentions;
 use super::{Frame, Result, Scope, Walk};
 use crate::ast::{Generator, Literal, Node, NodeKind, Quantifier, Step};
 use crate::error::Span;
 use crate::explain::{Item, Reason};
 use crate::functions::{Function, Meaning};
-use crate::walk::dynamic::Dynamic;
+use crate::walk::dynamic::{Dynamic, cost_of};
 
 /// Of items that decide in one way, so many are told; of the others it is told how many they are.
 const MOST_TOLD: usize = 3;
@@ -56,6 +55,7 @@ impl<'a> Walk<'a> {
                 let value = self.value(value, scope)?;
                 let body = self.reason(body, &scope.within(Frame::Variable(&name.text, value.clone())))?;
                 let read = vec![(name.text.clone(), self.json(&value, &node.span)?)];
+                self.charge(cost_of_copy(&body.value), &node.span)?;
                 Ok(Reason {
                     value: body.value.clone(),
                     holds: body.holds,
@@ -183,7 +183,11 @@ impl<'a> Walk<'a> {
         let mut reasons = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             // What is measured from another step says nothing by itself.
-            if steps.iter().take(index).any(|earlier| mentions(step, &earlier.label.text)) {
+            let mut is_measured = false;
+            for earlier in steps.iter().take(index) {
+                is_measured |= self.is_measured_from(&earlier.label, std::slice::from_ref(step))?;
+            }
+            if is_measured {
                 continue;
             }
             let mut taken = 0_u64;
@@ -247,7 +251,7 @@ impl<'a> Walk<'a> {
             let found = self.deciding_tuple(rest, is_for_all, satisfied && holds, &scope, items)?;
             let own = condition.filter(|_| holds != is_for_all && found.is_some());
             let own = own.map(|condition| self.reason(condition, &scope)).transpose()?;
-            let own = own.map(|reason| Reason { items: items.clone(), ..reason });
+            let own = own.map(|reason| self.about(items, reason)).transpose()?;
             items.pop();
             if let Some(found) = found {
                 return Ok(Some(own.into_iter().chain(found).collect()));
@@ -269,7 +273,7 @@ impl<'a> Walk<'a> {
         let range = self.value(&generator.range, scope)?;
         let of_range = self.items(&range, "`from`", &generator.range.span)?;
         if of_range.is_empty() {
-            told.tell(|| Ok(Reason { items: items.clone(), ..self.leaf(&generator.range, range, scope)? }))?;
+            told.tell(|| self.about(items, self.leaf(&generator.range, range, scope)?))?;
             return Ok(false);
         }
         let mut is_any = false;
@@ -282,11 +286,19 @@ impl<'a> Walk<'a> {
             let is_tuple = goes_on && self.all_tuples(rest, is_for_all, &scope, items, told)?;
             is_any |= is_tuple;
             if let Some(condition) = condition.filter(|_| is_tuple == is_for_all && holds == is_for_all) {
-                told.tell(|| Ok(Reason { items: items.clone(), ..self.reason(condition, &scope)? }))?;
+                told.tell(|| self.about(items, self.reason(condition, &scope)?))?;
             }
             items.pop();
         }
         Ok(is_any)
+    }
+
+    /// A reason that is about items.
+    fn about(&self, items: &[Item], reason: Reason) -> Result<Reason> {
+        for item in items {
+            self.charge(cost_of_copy(&item.value), &reason.span)?;
+        }
+        Ok(Reason { items: items.to_vec(), ..reason })
     }
 
     fn item(&self, generator: &Generator, index: usize, item: &Dynamic<'a>) -> Result<Item> {
@@ -349,10 +361,20 @@ impl<'a> Walk<'a> {
     }
 
     fn json(&self, value: &Dynamic<'a>, span: &Span) -> Result<Json> {
-        match value.to_json(&|cost| self.work(cost)) {
+        match value.to_json(&self.budget) {
             Some(json) => Ok(json),
             None => self.charge(1, span).map(|()| Json::Null),
         }
+    }
+}
+
+/// What copying a value of JSON costs, in steps.
+fn cost_of_copy(value: &Json) -> usize {
+    1 + match value {
+        Json::String(text) => cost_of(text),
+        Json::Array(items) => items.iter().map(cost_of_copy).sum(),
+        Json::Object(members) => members.iter().map(|(key, value)| cost_of(key) + cost_of_copy(value)).sum(),
+        _ => 0,
     }
 }
 

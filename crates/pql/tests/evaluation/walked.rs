@@ -38,3 +38,18 @@ fn the_whole_language_is_evaluated_on_profiles_of_a_schema() {
         ],
     );
 }
+
+#[test]
+fn values_of_maps_have_the_type_that_the_schema_says() {
+    for text in [
+        "limits.get(\"card\") like \"5%\"",
+        "limits.card.contains(\"5\")",
+        "limits.values().head().contains(\"5\")",
+        "limits.exists(this.contains(\"5\"))",
+        "exists limit from limits where limit.contains(\"5\")",
+        "tags.groupBy(this).get(\"a\").sum() > 1",
+    ] {
+        let faults = crate::common::check(&pql::parse(text).unwrap()).unwrap_err();
+        assert!(faults.iter().all(|fault| fault.to_string().contains(" takes ")), "{text}: {faults:?}");
+    }
+}
