@@ -11,7 +11,7 @@ use crate::example::TODAY;
 use crate::support::{Kit, changed};
 
 /// A schema of a class, a field group and a data type under a tenant's own ids.
-const LOYALTY: &str = r##"{
+pub const LOYALTY: &str = r##"{
   "$id": "https://ns.example.com/acme/schemas/loyalty",
   "$schema": "http://json-schema.org/draft-06/schema#",
   "title": "Loyalty member",
@@ -31,7 +31,7 @@ const LOYALTY: &str = r##"{
   }
 }"##;
 
-const MEMBER: &str = r##"{
+pub const MEMBER: &str = r##"{
   "$id": "https://ns.example.com/acme/mixins/member",
   "title": "Member",
   "type": "object",
@@ -71,7 +71,7 @@ const MEMBER: &str = r##"{
   "allOf": [{"$ref": "#/$defs/member"}]
 }"##;
 
-const ADDRESS: &str = r##"{
+pub const ADDRESS: &str = r##"{
   "$id": "https://ns.example.com/acme/datatypes/address",
   "title": "Address",
   "type": "object",
@@ -82,7 +82,7 @@ const ADDRESS: &str = r##"{
   "required": ["xdm:country"]
 }"##;
 
-const DESCRIPTORS: &str = r##"[
+pub const DESCRIPTORS: &str = r##"[
   {
     "@type": "xdm:descriptorIdentity", "xdm:sourceSchema": "https://ns.example.com/acme/schemas/loyalty",
     "xdm:sourceVersion": 1, "xdm:sourceProperty": "/_acme/memberId", "xdm:namespace": "CRMID",

@@ -11,4 +11,6 @@ mod growth;
 #[cfg(test)]
 mod schemas;
 #[cfg(test)]
+mod seeds;
+#[cfg(test)]
 mod support;
