@@ -17,6 +17,15 @@ pub fn run() -> Result<()> {
             .args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--quiet"])
             .args(["--", "--deny", "warnings"]),
     )?;
+    // It is no part of the workspace, and would not be heard of when what it measures changes.
+    check(
+        "clippy of the bench",
+        cargo()
+            .args(["clippy", "--manifest-path", "bench/audiences/Cargo.toml", "--locked", "--quiet"])
+            .arg("--target-dir")
+            .arg(workspace::target().join("bench"))
+            .args(["--", "--deny", "warnings"]),
+    )?;
     // The advisory database is not asked here: it must be fetched, and changes under the same commit.
     check(
         "dependencies",
