@@ -62,7 +62,8 @@ fn asked(expression: &str, task: Task) -> Answer {
 
 /// What an answer says is wrong, if it says so.
 fn fault(answer: Answer) -> Option<String> {
-    Some(answer.outcome.err()?["message"].as_str().unwrap().to_owned())
+    let error = answer.outcome.err()?;
+    Some(error.get("message").unwrap().as_str().unwrap().to_owned())
 }
 
 /// `let` upon `let`, each of which holds the one before twice.
