@@ -162,10 +162,12 @@ impl Documents {
         let Some((number, document)) = document else { return definitions };
         for key in ["definitions", "$defs"] {
             let names = document.json.get(key).and_then(serde_json::Value::as_object).into_iter().flatten();
-            for (name, _) in names.take(MOST_DEFINITIONS) {
-                let pointer = format!("/{key}/{}", name.replace('~', "~0").replace('/', "~1"));
-                let Composed { shape, faults, .. } = compose::compose(&self.library, number, &pointer);
-                problems.extend(faults.into_iter().map(|fault| self.problem(fault)));
+            let names: Vec<&String> = names.map(|(name, _)| name).take(MOST_DEFINITIONS).collect();
+            let pointer = |name: &&String| format!("/{key}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let pointers: Vec<String> = names.iter().map(pointer).collect();
+            let (shapes, faults) = compose::compose_parts(&self.library, number, &pointers);
+            problems.extend(faults.into_iter().map(|fault| self.problem(fault)));
+            for (name, shape) in names.into_iter().zip(shapes) {
                 let fields = shape::fields(shape.members, &shape.required, &mut Vec::new());
                 if !fields.is_empty() {
                     definitions.insert(name.clone(), Field::of(FieldType::Object(fields)));
@@ -177,7 +179,7 @@ impl Documents {
 
     pub(crate) fn draft(&self, file: &str, problems: &mut Vec<Problem>) -> Option<Draft> {
         let number = *self.numbers.get(file)?;
-        let Composed { mut shape, extends, faults, warnings } = compose::compose(&self.library, number, "");
+        let Composed { mut shape, extends, faults, warnings } = compose::compose(&self.library, number);
         let before = problems.len();
         for fault in faults {
             problems.push(self.problem(fault));
@@ -190,9 +192,9 @@ impl Documents {
         find_places(None, &shape, &mut places);
         let mut left_out = Vec::new();
         let fields = shape::fields(shape.members, &shape.required, &mut left_out);
-        let left_out = left_out.into_iter().map(|shape::LeftOut { place, why }| Fault {
+        let left_out = left_out.into_iter().map(|shape::LeftOut { place, message }| Fault {
             place,
-            message: format!("this is no field, since {why}"),
+            message,
             help: None,
         });
         let mut warnings: Vec<Problem> =
@@ -211,7 +213,8 @@ impl Documents {
         let class = CLASSES.iter().find(|(id, _)| extends.contains(*id)).map(|(_, class)| *class);
         let mut draft = Draft { title, description, class, fields, labels: Vec::new(), warnings };
         for document in self.beside.get(stem(file)).into_iter().flatten() {
-            draft.add_beside(document, &extends, problems);
+            let is_known = |id: &str| self.library.with_id(id).is_some();
+            draft.add_beside(document, &extends, is_known, problems);
         }
         Some(draft)
     }

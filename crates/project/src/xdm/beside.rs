@@ -10,17 +10,19 @@ use serde_json::{Map, Value as Json};
 
 use super::document::Document;
 use super::{Draft, DraftField, name};
-use crate::problem::{Notes, Problem};
+use crate::problem::{Notes, Position, Problem};
 use crate::read::At;
 use crate::suggest::instead_of;
 
 impl Draft {
     /// Adds what descriptors say: those of the document itself, and of whatever it extends. Descriptors of other schemas
-    /// and of other types are nobody's business, so that an export of all of them can stand there as it is.
+    /// and of other types are nobody's business, so that an export of all of them can stand there as it is. Only labels
+    /// that no document takes are warned of: those who wrote them meant to restrict something.
     pub(super) fn add_beside(
         &mut self,
         document: &Document,
         extends: &BTreeSet<String>,
+        is_known: impl Fn(&str) -> bool,
         problems: &mut Vec<Problem>,
     ) {
         let mut notes = Notes::of(&document.file, problems);
@@ -41,7 +43,10 @@ impl Draft {
             };
             let said = Said { document, pointer, members };
             let schema = said.text("xdm:sourceSchema");
-            if schema.is_some_and(|schema| !extends.contains(schema)) {
+            if let Some(schema) = schema.filter(|schema| !extends.contains(*schema)) {
+                if said.text("@type") == Some("xdm:descriptorLabel") && !is_known(schema) {
+                    self.warnings.push(unused(&said, schema));
+                }
                 continue;
             }
             match said.text("@type") {
@@ -98,6 +103,9 @@ impl Draft {
         let Some(listed) = listed else {
             return said.note("xdm:labels", "`xdm:labels` is missing, a list of labels", None, notes);
         };
+        if listed.is_empty() || !listed.iter().all(Json::is_string) {
+            return said.note("xdm:labels", "expected labels, which are texts, one at least", None, notes);
+        }
         let labels: Vec<At<Label>> = listed
             .iter()
             .filter_map(Json::as_str)
@@ -155,6 +163,18 @@ impl Draft {
     }
 }
 
+/// Says of labels that they restrict nothing.
+fn unused(said: &Said<'_>, schema: &str) -> Problem {
+    let Position { line, column } = said.at("xdm:sourceSchema");
+    Problem {
+        file: said.document.file.clone(),
+        line,
+        column,
+        message: format!("these labels are on no field: no document here has the `$id` `{schema}`"),
+        help: Some("write the `$id` of the schema, or of what it extends".to_owned()),
+    }
+}
+
 /// The path of a property: `/xdm:person/xdm:name`, with or without prefixes; what stands for the items of a list is
 /// passed over.
 fn path(property: &str) -> Option<FieldPath> {
@@ -193,7 +213,7 @@ impl<'d> Said<'d> {
         text
     }
 
-    fn at(&self, key: &str) -> crate::problem::Position {
+    fn at(&self, key: &str) -> Position {
         self.document.place(&format!("{}/{key}", self.pointer))
     }
 

@@ -39,17 +39,23 @@ pub(super) struct Composed {
     pub(super) warnings: Vec<Fault>,
 }
 
-/// Composes a document of a library, or what a JSON pointer into it points to.
-pub(super) fn compose(library: &Library, number: usize, pointer: &str) -> Composed {
+/// Composes a document of a library.
+pub(super) fn compose(library: &Library, number: usize) -> Composed {
     let mut composer = Composer::new(library);
-    let root = library.document(number).and_then(|document| document.json.pointer(pointer));
-    let shape = root.and_then(|json| composer.schema((number, pointer.to_owned()), json, pointer.is_empty()));
-    Composed {
-        shape: shape.unwrap_or_default(),
-        extends: composer.extends,
-        faults: composer.faults,
-        warnings: composer.warnings,
-    }
+    let shape = composer.pointed_to(number, "");
+    let Composer { extends, faults, warnings, .. } = composer;
+    Composed { shape, extends, faults, warnings }
+}
+
+/// Composes what JSON pointers into a document point to; all of it together may be as much as one document.
+pub(super) fn compose_parts(
+    library: &Library,
+    number: usize,
+    pointers: &[String],
+) -> (Vec<Shape>, Vec<Fault>) {
+    let mut composer = Composer::new(library);
+    let shapes = pointers.iter().map(|pointer| composer.pointed_to(number, pointer)).collect();
+    (shapes, composer.faults)
 }
 
 struct Composer<'l> {
@@ -79,6 +85,13 @@ impl<'l> Composer<'l> {
             faults: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    fn pointed_to(&mut self, number: usize, pointer: &str) -> Shape {
+        let library: &'l Library = self.library;
+        let json = library.document(number).and_then(|document| document.json.pointer(pointer));
+        let shape = json.and_then(|json| self.schema((number, pointer.to_owned()), json, pointer.is_empty()));
+        shape.unwrap_or_default()
     }
 
     fn fault(&mut self, place: &Place, message: impl Into<String>, help: Option<String>) {
@@ -170,9 +183,13 @@ impl<'l> Composer<'l> {
             }
         }
         self.add_members(place, members, &mut shape, &mut conflicts);
-        for Conflict { place, message } in conflicts {
-            let help = "let all that speaks of the field agree".to_owned();
-            self.fault(&place, message, Some(help));
+        for Conflict { place, message, is_left_out } in conflicts {
+            if is_left_out {
+                self.warn(place, message);
+            } else {
+                let help = "let all that speaks of the field agree".to_owned();
+                self.fault(&place, message, Some(help));
+            }
         }
         shape
     }

@@ -49,10 +49,12 @@ pub(super) struct Shape {
     pub(super) values: Option<Box<Shape>>,
 }
 
-/// Two things that are said of one value, and cannot both hold.
+/// Two things that are said of one value, and cannot both hold, or not both be kept.
 pub(super) struct Conflict {
     pub(super) place: Place,
     pub(super) message: String,
+    /// Whether the second is left out, with a warning.
+    pub(super) is_left_out: bool,
 }
 
 impl JsonType {
@@ -102,7 +104,7 @@ impl Shape {
                 None => {
                     let message =
                         format!("the type is {} here, and {} elsewhere", second.as_str(), first.as_str());
-                    conflicts.push(Conflict { place: other.place, message });
+                    conflicts.push(Conflict { place: other.place, message, is_left_out: false });
                     return;
                 }
             },
@@ -110,8 +112,8 @@ impl Shape {
         }
         self.title = self.title.take().or(other.title);
         self.description = self.description.take().or(other.description);
-        self.format = self.format.or(other.format);
-        self.pattern = self.pattern.take().or(other.pattern);
+        only_one(&mut self.format, other.format, "format", &other.place, conflicts);
+        only_one(&mut self.pattern, other.pattern, "pattern", &other.place, conflicts);
         self.minimum = stricter(self.minimum, other.minimum, f64::max);
         self.maximum = stricter(self.maximum, other.maximum, f64::min);
         self.minimum_length = stricter(self.minimum_length, other.minimum_length, u32::max);
@@ -122,7 +124,7 @@ impl Shape {
             self.allowed.retain(|value| other.allowed.contains(value));
             if self.allowed.is_empty() {
                 let message = "no value that is listed here is listed elsewhere too".to_owned();
-                conflicts.push(Conflict { place: other.place, message });
+                conflicts.push(Conflict { place: other.place, message, is_left_out: false });
             }
         }
         self.required.extend(other.required);
@@ -184,6 +186,22 @@ fn stricter<T>(one: Option<T>, other: Option<T>, pick: fn(T, T) -> T) -> Option<
     }
 }
 
+/// Keeps what was said first where a field can hold but one.
+fn only_one<T: PartialEq>(
+    known: &mut Option<T>,
+    other: Option<T>,
+    what: &str,
+    place: &Place,
+    conflicts: &mut Vec<Conflict>,
+) {
+    if known.is_none() {
+        *known = other;
+    } else if other.is_some() && *known != other {
+        let message = format!("another {what} is asked for elsewhere: the one that is found first is kept");
+        conflicts.push(Conflict { place: place.clone(), message, is_left_out: true });
+    }
+}
+
 fn both(known: &mut Option<Box<Shape>>, other: Option<Box<Shape>>, conflicts: &mut Vec<Conflict>) {
     match (known.as_mut(), other) {
         (Some(known), Some(other)) => known.and(*other, conflicts),
@@ -192,10 +210,10 @@ fn both(known: &mut Option<Box<Shape>>, other: Option<Box<Shape>>, conflicts: &m
     }
 }
 
-/// A value of which too little is said for a field.
+/// What a field cannot hold, and what becomes of it.
 pub(super) struct LeftOut {
     pub(super) place: Place,
-    pub(super) why: &'static str,
+    pub(super) message: String,
 }
 
 /// The fields of an object.
@@ -220,8 +238,8 @@ pub(super) fn fields(
 }
 
 fn field(shape: Shape, left_out: &mut Vec<LeftOut>) -> Option<Field> {
-    let no = |place, why, left_out: &mut Vec<LeftOut>| {
-        left_out.push(LeftOut { place, why });
+    let no = |place, why: &str, left_out: &mut Vec<LeftOut>| {
+        left_out.push(LeftOut { place, message: format!("this is no field, since {why}") });
         None
     };
     let plain = |kind| Some(Field::of(kind));
@@ -255,12 +273,17 @@ fn field(shape: Shape, left_out: &mut Vec<LeftOut>) -> Option<Field> {
         Some(TextFormat::Of(format)) if is_single => Some(format),
         _ => field.format,
     };
+    let allowed = if is_single { fitting(&shape.allowed, &field.kind) } else { field.allowed };
+    if is_single && allowed.is_empty() && !shape.allowed.is_empty() {
+        let message = format!("none of the listed values is of type {}: the list is left out", field.kind);
+        left_out.push(LeftOut { place: shape.place, message });
+    }
     let is_text = is_single && field.kind == FieldType::String;
     let is_number = matches!(field.kind, FieldType::Integer | FieldType::Double);
     Some(Field {
         title: shape.title.or(field.title),
         description: shape.description.or(field.description),
-        allowed: if is_single { fitting(shape.allowed, &field.kind) } else { field.allowed },
+        allowed,
         minimum: if is_number { shape.minimum } else { field.minimum },
         maximum: if is_number { shape.maximum } else { field.maximum },
         minimum_length: if is_text { shape.minimum_length } else { field.minimum_length },
@@ -275,6 +298,6 @@ fn field(shape: Shape, left_out: &mut Vec<LeftOut>) -> Option<Field> {
 }
 
 /// The listed values that the type can have at all.
-fn fitting(allowed: Vec<Value>, kind: &FieldType) -> Vec<Value> {
-    allowed.into_iter().filter(|value| kind.fits(value)).collect()
+fn fitting(allowed: &[Value], kind: &FieldType) -> Vec<Value> {
+    allowed.iter().filter(|value| kind.fits(value)).cloned().collect()
 }

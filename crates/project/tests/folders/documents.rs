@@ -245,6 +245,8 @@ fn what_is_wrong_with_a_document_is_said_with_its_place_and_what_to_do() {
         ("an identity in an unknown namespace", descriptors, "CRMID", "CRM"),
         ("a label of no field", labels, "/_acme/memberId", "/_acme/nothing"),
         ("an unknown label", labels, "core/I1", "core/I9"),
+        ("a label that is no text", labels, "[\"core/I1\"]", "[1]"),
+        ("no label", labels, "[\"core/I1\"]", "[]"),
     ];
     let told: Vec<String> = cases
         .iter()
@@ -257,6 +259,68 @@ fn what_is_wrong_with_a_document_is_said_with_its_place_and_what_to_do() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_taken_otherwise_than_it_is_written_is_warned_of() {
+    let (member, descriptors, labels) = (FILES[1].0, FILES[3].0, FILES[4].0);
+    let schema = "\"xdm:sourceSchema\": \"https://ns.example.com/acme/schemas/loyalty\"";
+    let typed = schema.replace("loyalty", "loyality");
+    for (case, file, old, new, expected) in [
+        (
+            "labels of a schema that is not here",
+            labels,
+            schema,
+            typed.as_str(),
+            Some("no document here has the `$id` `https://ns.example.com/acme/schemas/loyality`"),
+        ),
+        ("labels of another document", labels, "schemas/loyalty", "datatypes/address", None),
+        ("identities of another schema", descriptors, "schemas/other", "schemas/others", None),
+        (
+            "values of another type",
+            member,
+            "\"integer\", \"meta:xdmType\": \"long\"",
+            "\"integer\", \"enum\": [\"a\"]",
+            Some("none of the listed values is of type integer"),
+        ),
+    ] {
+        let files = broken(file, old, new);
+        let files: Vec<_> = files.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
+        let before = described(&FILES).unwrap().warnings;
+        let warnings = described(&files).unwrap().warnings;
+        let more: Vec<String> =
+            warnings.iter().filter(|warning| !before.contains(warning)).map(ToString::to_string).collect();
+        match expected {
+            Some(expected) => {
+                assert!(matches!(more.as_slice(), [only] if only.contains(expected)), "{case}: {more:?}")
+            }
+            None => assert!(more.is_empty(), "{case}: {more:?}"),
+        }
+    }
+    let twice = r#"{"type": "object", "properties": {"code": {"allOf": [
+        {"type": "string", "pattern": "^A", "format": "uuid"}, {"pattern": "^A", "format": "uuid"},
+        {"pattern": "^B"}, {"format": "email"}]}}}"#;
+    let warnings = described(&[("a.json", twice)]).unwrap().warnings;
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        matches!(told.as_slice(), [pattern, format] if pattern.contains("another pattern") && format.contains("another format")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn definitions_together_come_to_no_more_than_a_document_may() {
+    let properties: Vec<String> =
+        (0..2_000).map(|name| format!(r#""p{name}": {{"type": "string"}}"#)).collect();
+    let parts: Vec<String> =
+        (0..99).map(|name| format!(r##""part{name}": {{"$ref": "#/definitions/all"}}"##)).collect();
+    let text = format!(
+        r#"{{"definitions": {{"all": {{"properties": {{{}}}}}, {}}}}}"#,
+        properties.join(","),
+        parts.join(",")
+    );
+    let told = described(&[("a.json", &text)]).unwrap_err().to_string();
+    assert!(told.contains("the document comes to more than 100000 schemas"), "{told:.300}");
 }
 
 #[test]
