@@ -67,4 +67,14 @@ impl Plugins for Registry {
     fn sole(&self, plugin: &str, config: &Value) -> Option<String> {
         registry::find(plugin).ok()?.sole(config)
     }
+
+    fn writes_files(&self, plugin: &str) -> bool {
+        registry::find(plugin).is_ok_and(|plugin| plugin.descriptor().files)
+    }
+
+    fn cell(&self, plugin: &str, config: &Value, target: &str, value: &str) -> Option<String> {
+        let source = [(target.to_owned(), value.to_owned())].into();
+        let record = registry::find(plugin).ok()?.encode(config, &source)?;
+        record.get(target).map(str::to_owned)
+    }
 }

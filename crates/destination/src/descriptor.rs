@@ -15,6 +15,8 @@ pub struct Descriptor {
     pub targets: &'static [Target],
     /// The marketing actions that activating here usually amounts to: a suggestion for whoever sets a destination up.
     pub marketing_actions: &'static [&'static str],
+    /// Whether members are handed over as files. Prospects may leave in no other way.
+    pub files: bool,
     /// The most records that one request may carry.
     pub max_records: usize,
     /// Whether adding or removing the same record twice is the same as once. A call of unknown fate is then made

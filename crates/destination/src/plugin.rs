@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::http::Http;
-use crate::{Descriptor, Destination, DestinationError, ErrorKind};
+use crate::{Descriptor, Destination, DestinationError, ErrorKind, Record, Source};
 
 const CONFIGURE: &str = "configure";
 
@@ -66,6 +67,7 @@ pub struct Plugin {
     problems: fn(&Value, &[&str]) -> Vec<DestinationError>,
     sole: fn(&Value) -> Option<String>,
     connect: Connect,
+    encode: fn(&Value, &Source) -> Option<Record>,
 }
 
 type Connect = fn(&Value, Option<&SecretString>, &Context) -> Result<Box<dyn Destination>, DestinationError>;
@@ -78,6 +80,7 @@ impl Plugin {
             problems: problems::<C>,
             sole: |config| parse::<C>(config).ok()?.sole(),
             connect: connect::<C>,
+            encode: encode::<C>,
         }
     }
 
@@ -95,6 +98,11 @@ impl Plugin {
     /// What of the vendor takes one dataflow alone ([`Configure::sole`]); none of a configuration that cannot work.
     pub fn sole(&self, config: &Value) -> Option<String> {
         (self.sole)(config)
+    }
+
+    /// What it would make of mapped values, asked before there are credentials; nothing where it can make nothing of them.
+    pub fn encode(&self, config: &Value, source: &Source) -> Option<Record> {
+        (self.encode)(config, source)
     }
 
     /// Makes a destination from its configuration and its secret (JSON, see [`Descriptor::secret_example`]).
@@ -146,6 +154,25 @@ fn connect<C: Configure>(
     context: &Context,
 ) -> Result<Box<dyn Destination>, DestinationError> {
     parse::<C>(config)?.connect(parse_secret::<C>(secret)?, context)
+}
+
+/// Encoding is pure, so that a destination that could call nobody does it too.
+fn encode<C: Configure>(config: &Value, source: &Source) -> Option<Record> {
+    let context = Context { http: Http::new(Duration::from_secs(1)).ok()?, files: Arc::new(Nowhere) };
+    let secret = serde_json::from_str(C::descriptor().secret_example.unwrap_or("null")).ok()?;
+    let destination = parse::<C>(config).ok()?.connect(secret, &context).ok()?;
+    destination.encode(source).ok().map(|encoded| encoded.record)
+}
+
+/// No place for files.
+struct Nowhere;
+
+#[async_trait]
+impl Files for Nowhere {
+    async fn put(&self, key: &str, _: Vec<u8>, _: &str) -> Result<(), DestinationError> {
+        let message = "there is no place for files while settings are looked at";
+        Err(DestinationError::new(ErrorKind::ConfigInvalid, "write file", message).with_context("key", key))
+    }
 }
 
 fn parse<C: Configure>(config: &Value) -> Result<C, DestinationError> {

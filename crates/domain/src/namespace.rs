@@ -211,6 +211,20 @@ impl Namespace {
         Ok(Normalised { value, ..normalised })
     }
 
+    /// A value as an owner of such an identity would write it.
+    pub fn example(&self) -> &'static str {
+        match (self.value, self.kind) {
+            (ValueRule::Ecid, _) => "00000000000000000000000000000000000001",
+            (ValueRule::Email, _) | (ValueRule::Text, NamespaceType::Email) => "mary@example.com",
+            (ValueRule::PhoneE164, _) | (ValueRule::Text, NamespaceType::Phone) => "+15559876543",
+            (ValueRule::EmailSha256 | ValueRule::PhoneE164Sha256, _) => {
+                "f1904cf1a9d73a55fa5de0ac823c4403ded71afd4c3248d00bdcd0866552bb79"
+            }
+            (ValueRule::Text, NamespaceType::Device) => "38400000-8cf0-11bd-b23e-10b96e40000d",
+            (ValueRule::Text, _) => "a-1",
+        }
+    }
+
     fn follow_rule(&self, value: &str) -> Result<Normalised, InvalidIdentity> {
         let value = value.trim();
         let length = value.chars().count();

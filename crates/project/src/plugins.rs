@@ -16,6 +16,16 @@ pub trait Plugins {
     fn sole(&self, _plugin: &str, _config: &Value) -> Option<String> {
         None
     }
+
+    /// Whether a plugin hands members over as files. Prospects leave in no other way.
+    fn writes_files(&self, _plugin: &str) -> bool {
+        true
+    }
+
+    /// What a plugin sends of a value that is mapped to a target; nothing where it can make nothing of it.
+    fn cell(&self, _plugin: &str, _config: &Value, _target: &str, _value: &str) -> Option<String> {
+        None
+    }
 }
 
 /// One thing that is wrong with a plugin's settings or targets.

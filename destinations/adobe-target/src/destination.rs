@@ -22,6 +22,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     description: "members are told by a profile parameter, besides mapped ones, of visitors whom the site knows by an id",
     targets: &TARGETS,
     marketing_actions: &["Onsite Personalization"],
+    files: false,
     max_records: 10_000,
     idempotent: true,
     config_example: EXAMPLE,

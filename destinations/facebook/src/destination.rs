@@ -28,6 +28,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
         "Cross Site Targeting",
         "Combine with directly identifiable data",
     ],
+    files: false,
     max_records: 10_000,
     idempotent: true,
     config_example: EXAMPLE,

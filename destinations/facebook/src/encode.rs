@@ -145,6 +145,21 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_of_a_value_is_known_before_there_are_credentials() {
+        let plugin = crate::destination::PLUGIN;
+        let config = serde_json::from_str(plugin.descriptor().config_example).unwrap();
+        let cell = |target: &str, value: &str| {
+            let source = [(target.to_owned(), value.to_owned())].into();
+            plugin.encode(&config, &source)?.get(target).map(str::to_owned)
+        };
+        let hash = hash::sha256_hex;
+        assert_eq!(cell("PHONE", "+15559876543"), Some(hash("15559876543")), "without the plus");
+        assert_eq!(cell("PHONE", &hash("+15559876543")), Some(hash("+15559876543")), "a hash stays");
+        assert_eq!(cell("EMAIL", "mary@example.com"), Some(hash("mary@example.com")));
+        assert_eq!(cell("EMAIL", "nobody"), None);
+    }
+
+    #[test]
     fn advertising_and_own_ids_leave_in_clear() {
         assert_eq!(
             one("MADID", "38400000-8CF0-11BD-B23E-10B96E40000D"),

@@ -18,6 +18,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     description: "members are handed over as CSV files with a manifest each, in a bucket for exports",
     targets: &[],
     marketing_actions: &["Export to Third Party"],
+    files: true,
     max_records: 10_000,
     idempotent: false,
     config_example: EXAMPLE,

@@ -81,6 +81,7 @@ impl DataflowForm {
             source.check(union, scope, notes);
         }
         self.check_targets(scope, notes);
+        self.check_hashes(scope, notes);
         let mapping = self.mapping.value.iter();
         Some(Dataflow {
             name: name.clone(),
@@ -95,8 +96,18 @@ impl DataflowForm {
         })
     }
 
-    /// Prospects have no identity but a partner's ID.
+    /// Prospects have no identity but a partner's ID, and leave as files alone, as in the documents.
     fn check_prospects(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let destination = scope.catalogue.destinations.get(&self.destination.value);
+        if let Some(destination) =
+            destination.filter(|destination| !scope.plugins.writes_files(&destination.plugin))
+        {
+            let message = format!(
+                "prospects leave as files only, and plugin `{}` writes none: audience `{}` is of prospects",
+                destination.plugin, self.audience.value
+            );
+            notes.note(self.destination.at, message, "name a destination that writes files".to_owned());
+        }
         for (_, source) in &self.mapping.value {
             let SourceForm::Identity(code) = source else { continue };
             let namespace = scope.catalogue.namespace(&code.value);
@@ -116,6 +127,31 @@ impl DataflowForm {
             let mut mapped = self.mapping.value.iter().map(|(target, _)| target);
             let target = mapped.find(|target| fault.field.as_ref() == Some(&target.value));
             notes.note(target.map_or(self.mapping.at, |target| target.at), fault.message, None);
+        }
+    }
+
+    /// What a namespace keeps as a hash, nobody can hash otherwise any more. So where the vendor matches by hashes of its
+    /// own, the two have to be the same; tried on an example.
+    fn check_hashes(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let Some(destination) = scope.catalogue.destinations.get(&self.destination.value) else { return };
+        for (target, source) in &self.mapping.value {
+            let SourceForm::Identity(code) = source else { continue };
+            let namespace = scope.catalogue.namespace(&code.value).filter(|namespace| namespace.hashed);
+            let kept = namespace.and_then(|it| Some((it.example(), it.normalise(it.example()).ok()?.value)));
+            let Some((clear, kept)) = kept else { continue };
+            let cell = |value: &str| {
+                scope.plugins.cell(&destination.plugin, &destination.config, &target.value, value)
+            };
+            let Some(wanted) = cell(clear).filter(|cell| is_digest(cell)) else { continue };
+            if cell(&kept).as_ref() != Some(&wanted) {
+                let message = format!(
+                    "namespace `{}` keeps hashes (`hashed: true`), and `{}` takes hashes of another form of the value: they would match nobody",
+                    code.value, target.value
+                );
+                let help = "map a namespace that keeps values in clear: they leave as hashes all the same"
+                    .to_owned();
+                notes.note(code.at, message, help);
+            }
         }
     }
 
@@ -144,6 +180,11 @@ pub(crate) fn check_sole(scope: &Scope<'_>, problems: &mut Vec<Problem>) {
         let help = "bring their audiences together in one dataflow, or take one out".to_owned();
         Notes::of(forms.dataflows.file(name), problems).note(at, message, help);
     }
+}
+
+/// Whether a cell is a SHA-256 in hex.
+fn is_digest(cell: &str) -> bool {
+    cell.len() == 64 && cell.bytes().all(|each| each.is_ascii_hexdigit())
 }
 
 impl SourceForm {

@@ -313,6 +313,18 @@ fn audiences_destinations_and_dataflows() {
                 ],
             ),
             (
+                "a namespace of hashes where the vendor takes hashes of another form",
+                &[
+                    ("namespaces.yaml", "code: Phone_E.164", "code: Phone_E.164\n    hashed: true"),
+                    ("namespaces.yaml", "code: Email", "code: Email\n    hashed: true"),
+                    (
+                        "dataflows/prospects_to_facebook.yaml",
+                        "  EMAIL:",
+                        "  PHONE: {identity: Phone_E.164}\n  EMAIL:",
+                    ),
+                ],
+            ),
+            (
                 "prospects by a merge policy of their own",
                 &[(AUDIENCE, "merge_policy: newest", "merge_policy: bank_first\nof: prospects")],
             ),
