@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::catalogue::{Catalogue, CatalogueHash, FORMAT};
+use domain::catalogue::{Catalogue, CatalogueHash, FORMAT, OLDEST_FORMAT};
 use domain::identity::Keyring;
 
 use crate::events::Events;
@@ -160,10 +160,10 @@ impl Store {
         }
         let catalogue: Catalogue = serde_json::from_slice(&bytes)
             .map_err(|error| Error::of(&format!("read catalogue `{hash}`"), error))?;
-        if catalogue.format != FORMAT {
+        if !catalogue.is_of_known_form() {
             let found = catalogue.format;
             return Err(Error::plain(format!(
-                "catalogue `{hash}` has form {found}: this build reads form {FORMAT}"
+                "catalogue `{hash}` is of form {found}: this build reads forms {OLDEST_FORMAT} to {FORMAT}"
             )));
         }
         Ok(catalogue)

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Parser;
-use domain::catalogue::{Catalogue, FORMAT};
+use domain::catalogue::{Catalogue, FORMAT, OLDEST_FORMAT};
 use domain::profile::day;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -100,8 +100,8 @@ fn read(path: &Path, today: Date) -> Result<Catalogue> {
     let catalogue: Catalogue = serde_json::from_slice(&bytes)
         .with_context(|| format!("`{}` is neither a project's folder nor a catalogue", path.display()))?;
     ensure!(
-        catalogue.format == FORMAT,
-        "`{}` is a catalogue of format {}, and this build reads {FORMAT}",
+        catalogue.is_of_known_form(),
+        "`{}` is a catalogue of form {}, and this build reads forms {OLDEST_FORMAT} to {FORMAT}",
         path.display(),
         catalogue.format
     );

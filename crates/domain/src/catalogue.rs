@@ -26,13 +26,17 @@ use crate::partner::Partner;
 use crate::schema::{Class, Schema};
 use crate::value::FieldPath;
 
-/// The version of the catalogue's form that this build writes and reads.
-pub const FORMAT: u32 = 1;
+/// The form of catalogues that this build writes. It reads form 1 too, which lacks what form 2 may say of consents,
+/// prospects and snapshots: who knows form 1 alone would send those who have not consented.
+pub const FORMAT: u32 = 2;
+
+/// The oldest form of catalogues that this build reads.
+pub const OLDEST_FORMAT: u32 = 1;
 
 /// A project, checked as a whole. Every name that one part uses of another exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Catalogue {
-    /// The version of this document's form: [`FORMAT`].
+    /// The number of this document's form: [`FORMAT`], or an older one that is read.
     pub format: u32,
     /// The project's title.
     pub title: String,
@@ -101,6 +105,11 @@ pub struct Pointer {
 }
 
 impl Catalogue {
+    /// Whether this build knows what the catalogue says.
+    pub fn is_of_known_form(&self) -> bool {
+        (OLDEST_FORMAT..=FORMAT).contains(&self.format)
+    }
+
     /// The namespace of a code.
     pub fn namespace(&self, code: &NamespaceCode) -> Option<&Namespace> {
         self.namespaces.iter().find(|namespace| namespace.code == *code)

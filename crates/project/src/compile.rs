@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::audience::Audience;
-use domain::catalogue::{Catalogue, CatalogueHash};
+use domain::catalogue::{Catalogue, CatalogueHash, FORMAT};
 use domain::dataflow::{Dataflow, State};
 use domain::former::Former;
 use domain::governance;
@@ -27,6 +27,7 @@ pub struct Compiled {
 impl Compiled {
     /// A catalogue whose dataflows, offers and datastreams are judged by policies and contracts as of a day.
     pub fn of(mut catalogue: Catalogue, today: Date) -> Compiled {
+        catalogue.format = FORMAT;
         for dataflow in catalogue.dataflows.values_mut() {
             if matches!(dataflow.state, State::Blocked(_)) {
                 dataflow.state = State::Active;
