@@ -55,7 +55,7 @@ impl Change {
             Change::Graph(graph) => {
                 graph.differ(|each| (each.merged_into.as_ref(), each.arriving.is_empty()))
                     || sources.any(|source| match source {
-                        Source::Identity(namespace) => graph.differ(|each| each.newest(namespace)),
+                        Source::Identity(namespace) => graph.differ(|each| each.newest(namespace, |_| true)),
                         Source::Field(_) => false,
                     })
             }

@@ -213,13 +213,8 @@ impl Graph {
         nodes.min_by_key(|(key, node)| (node.linked, *key))
     }
 
-    /// The identity of a namespace that was linked last; of two linked at once, the lesser value.
-    pub fn newest(&self, namespace: &NamespaceCode) -> Option<Identity> {
-        self.newest_of(namespace, |_| true)
-    }
-
-    /// The same of those identities that are meant.
-    pub fn newest_of(
+    /// The identity of a namespace that was linked last, of those that are meant; of two linked at once, the lesser value.
+    pub fn newest(
         &self,
         namespace: &NamespaceCode,
         is_meant: impl Fn(&IdentityKey) -> bool,

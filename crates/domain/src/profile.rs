@@ -58,6 +58,11 @@ pub fn day_number(now: Timestamp) -> i32 {
     i32::try_from(now.as_second().div_euclid(86_400)).unwrap_or(i32::MAX)
 }
 
+/// The number of the day of an instant in milliseconds since 1970.
+fn day_number_of(milliseconds: u64) -> i32 {
+    i32::try_from(milliseconds / 86_400_000).unwrap_or(i32::MAX)
+}
+
 impl Profile {
     /// The fragments that may be used at an instant: those whose dataset is in the catalogue, kept long enough, and
     /// under a contract that has not run out. What is swept up later is out of use at once. What is keyed by a partner's
@@ -68,11 +73,7 @@ impl Profile {
         now: Timestamp,
     ) -> impl Iterator<Item = (&'a FragmentKey, &'a Fragment)> {
         let is_current = move |(key, fragment): &(&'a FragmentKey, &'a Fragment)| {
-            let dataset = catalogue.datasets.get(&key.dataset);
-            dataset.is_some_and(|dataset| {
-                is_kept_of(dataset, fragment.confirmed, self.graph.prospect, now)
-                    && is_under_contract(catalogue, dataset, day(now))
-            })
+            self.is_current(catalogue, &key.dataset, fragment.confirmed, now)
         };
         let is_held = move |partner_id: &IdentityKey| {
             let mut current = self.fragments.iter().filter(is_current);
@@ -107,8 +108,8 @@ impl Profile {
         first.map(|(key, _)| key)
     }
 
-    /// The identities that a merge policy sees: those of the person or, without the identity graph, those that the records
-    /// name that it looks at.
+    /// The identities that a merge policy sees: those of the person that records which may be used speak for or, without
+    /// the identity graph, those that the records name that it looks at.
     pub fn identities_seen<'a>(
         &'a self,
         catalogue: &'a Catalogue,
@@ -116,11 +117,40 @@ impl Profile {
         now: Timestamp,
     ) -> BTreeSet<&'a IdentityKey> {
         match policy.identity_graph {
-            IdentityGraph::Private => self.graph.identities.keys().collect(),
+            IdentityGraph::Private => {
+                self.graph.identities.keys().filter(|key| self.may_use(catalogue, key, now)).collect()
+            }
             IdentityGraph::None => {
                 self.seen(catalogue, policy, now).flat_map(|(_, fragment)| &fragment.identities).collect()
             }
         }
+    }
+
+    /// Whether what a dataset said of the person on a day, by its number, may be used at an instant.
+    fn is_current(
+        &self,
+        catalogue: &Catalogue,
+        dataset: &DatasetName,
+        confirmed: i32,
+        now: Timestamp,
+    ) -> bool {
+        catalogue.datasets.get(dataset).is_some_and(|dataset| {
+            is_kept_of(dataset, confirmed, self.graph.prospect, now)
+                && is_under_contract(catalogue, dataset, day(now))
+        })
+    }
+
+    /// Whether an identity of the graph may be used at an instant: a record that may be used names it, or linked it. It
+    /// stays in the graph all the same, so that whoever comes by it is found.
+    fn may_use(&self, catalogue: &Catalogue, key: &IdentityKey, now: Timestamp) -> bool {
+        let is_linked = || {
+            let mut edges = self.graph.edges.iter();
+            edges.any(|edge| {
+                (edge.between.0 == *key || edge.between.1 == *key)
+                    && self.is_current(catalogue, &edge.source, day_number_of(edge.at), now)
+            })
+        };
+        self.usable(catalogue, now).any(|(_, fragment)| fragment.identities.contains(key)) || is_linked()
     }
 
     /// Of whom the profile is.
@@ -171,7 +201,7 @@ impl Profile {
         let links = catalogue.namespace(namespace).is_some_and(|known| known.kind.links_people());
         if links {
             let seen = self.identities_seen(catalogue, policy, now);
-            return self.graph.newest_of(namespace, |key| seen.contains(key));
+            return self.graph.newest(namespace, |key| seen.contains(key));
         }
         self.seen(catalogue, policy, now)
             .flat_map(|(_, fragment)| {
@@ -199,4 +229,95 @@ fn is_kept_of(dataset: &Dataset, confirmed: i32, is_prospect: bool, now: Timesta
 pub fn is_under_contract(catalogue: &Catalogue, dataset: &Dataset, today: Date) -> bool {
     let contract = catalogue.partner_of(dataset).and_then(|partner| partner.contract.as_ref());
     contract.is_none_or(|contract| !contract.has_ended(today))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::WriteMode;
+    use crate::fragment::{Change, OrderToken, Record, WriteRules, decide};
+    use crate::identity::Keyring;
+    use crate::membership::Memberships;
+    use crate::namespace::Namespace;
+
+    /// A catalogue with one dataset, `own`, kept as said.
+    fn catalogue(retention: &str) -> Catalogue {
+        let namespaces = serde_json::to_string(&Namespace::standard()).unwrap();
+        let text = format!(
+            r#"{{
+                "format": 1, "title": "", "namespaces": {namespaces}, "schemas": {{}}, "merge_policies": {{}},
+                "policies": {{}}, "audiences": {{}}, "destinations": {{}}, "dataflows": {{}}, "partners": {{}},
+                "datasets": {{"own": {{
+                    "name": "own", "title": "", "schema": "s", "write_mode": "replace",
+                    "source": {{"datastream": "site", "fields": {{"a": "b"}}}},
+                    "on_unmatched": "create", "error_threshold": 5.0, "retention": {retention}
+                }}}}
+            }}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// A profile that a dataset has linked a phone number and an e-mail address for, and of which `own` names the number.
+    fn profile(links: &str, own: &[(&str, &str)]) -> Profile {
+        let keyring = Keyring::new(1, &[7; 32]).unwrap();
+        let identity = |(code, value): &(&str, &str)| {
+            let namespace = Namespace::standard().into_iter().find(|each| each.code.as_str() == *code);
+            keyring.identity(&namespace.unwrap(), value).unwrap()
+        };
+        let record = |names: &[(&str, &str)]| Record {
+            token: OrderToken { time: 86_400_000, batch: 1, row: 1 },
+            primary: identity(names.first().unwrap()),
+            others: names.iter().skip(1).map(identity).collect(),
+            partner_ids: BTreeSet::new(),
+            attributes: Object::new(),
+        };
+        let rules = WriteRules {
+            mode: WriteMode::Replace,
+            keyed_by_partner_id: false,
+            row_times: false,
+            confirm_after: None,
+            today: 1,
+        };
+        let record_of_own = record(own);
+        let Change::Written(fragment) = decide(None, &record_of_own, rules) else { panic!("not written") };
+        let key = FragmentKey { dataset: "own".parse().unwrap(), primary: record_of_own.primary.key };
+        Profile {
+            id: "0".repeat(32).parse().unwrap(),
+            graph: Graph::born(&record(&[PHONE, EMAIL]), &links.parse().unwrap()),
+            fragments: BTreeMap::from([(key, fragment)]),
+            memberships: Memberships::default(),
+            edge_memberships: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+        }
+    }
+
+    /// A merge policy that sees all of a person.
+    fn policy() -> MergePolicy {
+        let text = r#"{"name": "newest", "attributes": "timestamp_ordered"}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    const PHONE: (&str, &str) = ("Phone_E.164", "+15550100");
+    const EMAIL: (&str, &str) = ("Email", "ann@example.com");
+
+    #[test]
+    fn an_identity_is_in_use_while_a_record_that_may_be_used_speaks_for_it() {
+        let now: Timestamp = "1970-01-10T00:00:00Z".parse().unwrap();
+        let cases: [(&str, &str, &[(&str, &str)], &str, bool); 5] = [
+            ("a dataset that is there has linked it", "own", &[PHONE], "{}", true),
+            ("the dataset that linked it has left the project", "theirs", &[PHONE], "{}", false),
+            ("another names it besides", "theirs", &[PHONE, EMAIL], "{}", true),
+            ("it has ended", "own", &[PHONE, EMAIL], r#"{"until": "1970-01-09"}"#, false),
+            ("it is too long ago", "own", &[PHONE, EMAIL], r#"{"days": 7}"#, false),
+        ];
+        for (case, links, own, retention, expected) in cases {
+            let found = profile(links, own).newest_identity(
+                &catalogue(retention),
+                &policy(),
+                &EMAIL.0.parse().unwrap(),
+                now,
+            );
+            assert_eq!(found.is_some(), expected, "{case}");
+        }
+    }
 }

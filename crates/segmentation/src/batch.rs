@@ -51,13 +51,13 @@ impl<'a> Audiences<'a> {
     /// What each audience finds of each of some profiles. `started` is the instant of evaluation, one for a whole run; what
     /// of a profile may be used is decided as of `now`.
     ///
-    /// A profile without fragments stands for nobody: it lost a race at its birth, say. It is in no audience, though it
-    /// would satisfy all that ask for the absence of something. No more is a prospect in an audience of customers.
+    /// A profile of which nothing may be used stands for nobody: its datasets have ended, or it lost a race at its birth,
+    /// say. It is in no audience, though it would satisfy all that ask for the absence of something. No more is a prospect in an audience of customers.
     pub fn find(&self, profiles: &[Profile], started: Timestamp, now: Timestamp) -> Findings<'_> {
         let mut somebody = Vec::with_capacity(profiles.len());
         let mut rows = Vec::with_capacity(profiles.len());
         for profile in profiles {
-            let stands_for_somebody = !profile.fragments.is_empty();
+            let stands_for_somebody = profile.usable(self.catalogue, now).next().is_some();
             rows.push(stands_for_somebody.then(|| (somebody.len(), profile.population())));
             if stands_for_somebody {
                 somebody.push((self.views(profile, now), self.known(profile)));
