@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::dataset::WriteMode;
 use crate::identity::{Identity, IdentityKey};
 use crate::name::DatasetName;
-use crate::value::{self, FieldPath, Object};
+use crate::value::{self, FieldPath, Object, Value};
 
 /// Where a record stands in time: by the time that it speaks of, then by batch, then by row. The newest stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -217,7 +217,7 @@ impl Fragment {
         }
         let newer = if self.token < other.token { other } else { self };
         let (attributes, older) = upsert(self, &other.attributes, other.token, |path| other.token_of(path));
-        let partner_ids: BTreeSet<Identity> = self.partner_ids.union(&other.partner_ids).cloned().collect();
+        let partner_ids = still_said(self.partner_ids.union(&other.partner_ids), &attributes);
         let hash = ContentHash::of(&attributes, &newer.identities, &partner_ids);
         let joined = Fragment { version, attributes, older, partner_ids, hash, ..newer.clone() };
         (Fragment { version: self.version, ..joined.clone() } != *self).then_some(joined)
@@ -294,8 +294,7 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
         }
         WriteMode::Upsert => {
             let (attributes, older) = upsert(stored, &record.attributes, record.token, |_| record.token);
-            let mut partner_ids = stored.partner_ids.clone();
-            partner_ids.extend(record.partner_ids.iter().cloned());
+            let partner_ids = still_said(stored.partner_ids.union(&record.partner_ids), &attributes);
             written(stored.token.max(record.token), attributes, older, partner_ids)
         }
     };
@@ -317,6 +316,23 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
         }
         _ => Change::Unchanged,
     }
+}
+
+/// The partners' IDs that attributes still say: where a newer value took the place of one, the ID of the former is
+/// somebody else's by now.
+fn still_said<'a>(
+    partner_ids: impl Iterator<Item = &'a Identity>,
+    attributes: &Object,
+) -> BTreeSet<Identity> {
+    let said: BTreeSet<String> = value::leaves(attributes)
+        .into_iter()
+        .filter_map(|(_, value)| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Integer(number) => Some(number.to_string()),
+            _ => None,
+        })
+        .collect();
+    partner_ids.filter(|identity| said.contains(&identity.value)).cloned().collect()
 }
 
 /// The newest value of each attribute of a stored fragment and of what else is said, and the tokens of those that are not
@@ -351,8 +367,7 @@ mod tests {
 
     use super::*;
     use crate::identity::Keyring;
-    use crate::namespace::Namespace;
-    use crate::value::Value;
+    use crate::namespace::{Namespace, NamespaceType, ValueRule};
 
     const RULES: WriteRules = WriteRules {
         mode: WriteMode::Replace,
@@ -438,6 +453,38 @@ mod tests {
         let older = written(Some(&newer), &record(token(6, 3), &[("a", 3), ("b", 3), ("c", 3)]), UPSERT);
         assert_eq!(older.attributes, record(token(0, 0), &[("a", 2), ("b", 3), ("c", 3)]).attributes);
         assert_eq!(older.token_of(&"c".parse().unwrap()), token(6, 3));
+    }
+
+    #[test]
+    fn an_upsert_lets_go_of_a_partner_id_whose_value_another_has_replaced() {
+        let partner = Namespace {
+            code: "PID".parse().unwrap(),
+            kind: NamespaceType::PartnerId,
+            value: ValueRule::Text,
+            ..Namespace::standard().into_iter().next().unwrap()
+        };
+        let with = |token, id: Option<&str>| {
+            let mut record = record(token, &[("a", 1)]);
+            if let Some(id) = id {
+                let keyring = Keyring::new(1, &[7; 32]).unwrap();
+                record.partner_ids.insert(keyring.identity(&partner, id).unwrap());
+                record.attributes.insert("id".to_owned(), Value::String(id.to_owned()));
+            }
+            record
+        };
+        let ids = |fragment: &Fragment| -> Vec<String> {
+            fragment.partner_ids.iter().map(|id| id.value.clone()).collect()
+        };
+        let first = written(None, &with(token(1, 1), Some("N-9")), UPSERT);
+        let silent = written(Some(&first), &record(token(2, 2), &[("a", 2)]), UPSERT);
+        assert_eq!(ids(&silent), ["N-9"], "a record that does not say it leaves it");
+        let next = written(Some(&silent), &with(token(4, 4), Some("N-1")), UPSERT);
+        assert_eq!(ids(&next), ["N-1"]);
+        let late = decide(Some(&next), &with(token(3, 3), Some("N-8")), UPSERT);
+        assert!(!matches!(&late, Change::Written(late) if ids(late) != ["N-1"]), "{late:?}");
+        for joined in [first.joined(&next, WriteMode::Upsert), next.joined(&first, WriteMode::Upsert)] {
+            assert_eq!(ids(&joined.unwrap_or_else(|| next.clone())), ["N-1"]);
+        }
     }
 
     proptest! {
