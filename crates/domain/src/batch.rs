@@ -50,8 +50,12 @@ pub struct Batch {
 /// A batch as the whole of its dataset: whom it is about, and whom it lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// How many primary identities its accepted rows are about.
+    /// How many primary identities its rows are about, of those that were set aside too: a person whose row is broken is
+    /// not missing.
     pub keys: u64,
+    /// How many rows were set aside of which nobody can say whom they are about.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread: u64,
     /// Into how many parts the sorted list of their keys was cut.
     pub parts: u32,
     /// Of how many records it was held against those that stood, and how many of these it lacks; nothing, before it was.
@@ -60,6 +64,29 @@ pub struct Snapshot {
     /// Who approved that these are removed, where that had to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<Approval>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it skips by reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Snapshot {
+    /// Why a person has to approve what it lacks, where somebody has to: more is missing than its dataset allows, in
+    /// percent, or what seems to be missing may be in rows that nobody could read.
+    pub fn asks_for_approval(&self, allowed: f64) -> Option<String> {
+        let lacks = self.lacks.filter(|lacks| self.approved.is_none() && lacks.missing > 0)?;
+        let Lacks { of, missing } = lacks;
+        let lacks_them =
+            format!("it lacks {missing} of the {of} records that stand, {:.1} %", lacks.percent());
+        if lacks.percent() > allowed {
+            return Some(format!("{lacks_them}: the dataset allows {allowed} %"));
+        }
+        let unread = self.unread;
+        (unread > 0).then(|| {
+            format!("{lacks_them}, and these may be in the {unread} rows that do not say whom they are about")
+        })
+    }
 }
 
 /// What a snapshot lacks of what stood before it.

@@ -8,7 +8,7 @@ use crate::catalogue::Catalogue;
 use crate::dataset::{Dataset, OnUnmatched};
 use crate::fragment::{OrderToken, Record, WriteRules};
 use crate::graph::linking::Rules;
-use crate::identity::{Identity, Keyring};
+use crate::identity::{Identity, IdentityKey, Keyring};
 use crate::namespace::{InvalidIdentity, NamespaceCode, NamespaceType};
 use crate::profile::day_number;
 use crate::schema::Schema;
@@ -118,6 +118,14 @@ impl<'a> Intake<'a> {
         let primary = primary.ok_or(InvalidRecord::NoIdentityField)?;
         check_limits(1 + others.len() + partner_ids.len(), &attributes)?;
         Ok(Record { token, primary, others, partner_ids, attributes })
+    }
+
+    /// Whom attributes are about that may not come to a record: the key of their primary identity, where they have one
+    /// that follows its namespace's rule.
+    pub fn primary(&self, attributes: &Object) -> Option<IdentityKey> {
+        let (path, code) = self.identities.first()?;
+        let identity = self.identity(&mut attributes.clone(), path, code).ok().flatten();
+        identity.map(|identity| identity.key)
     }
 
     fn identity(

@@ -90,6 +90,18 @@ impl Members {
         }
     }
 
+    /// The primary identity of a row alone, which may be wrong elsewhere; nothing, where that cannot be read.
+    pub(crate) fn read_primary<'a>(&self, cell: &impl Fn(usize) -> &'a str) -> Object {
+        let of = |member: &Member| match &member.source {
+            Source::Object(members) => {
+                Some(members.read_primary(cell)).filter(|object| !object.is_empty()).map(Value::Object)
+            }
+            _ if member.is_primary_identity => member.value(cell).ok().flatten(),
+            _ => None,
+        };
+        self.0.iter().filter_map(|member| Some((member.name.clone(), of(member)?))).collect()
+    }
+
     /// The object, and the first required member that it lacks.
     fn build<'a>(&self, cell: &impl Fn(usize) -> &'a str) -> Result<(Object, Option<&Member>), Fault> {
         let mut built = Vec::with_capacity(self.0.len());

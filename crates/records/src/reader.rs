@@ -99,18 +99,19 @@ impl<R: Read> Iterator for Reader<R> {
         let number = self.rows;
         let row = match cells {
             Ok(cells) => self.header.row(cells),
-            Err(broken) => Err(broken.fault()),
+            Err(broken) => Err((broken.fault(), Object::new())),
         };
         Some(Ok(match row {
             Ok((attributes, time)) => Ok(Row { number, line: place.line, attributes, time }),
-            Err(fault) => Err(reject(fault, number, place)),
+            Err((fault, primary)) => Err(reject(fault, primary, number, place)),
         }))
     }
 }
 
 impl Header {
-    /// The attributes and the time of a row.
-    fn row(&self, cells: Cells<'_>) -> Result<(Object, Option<Timestamp>), Fault> {
+    /// The attributes and the time of a row; or what is wrong with it, and whom it is about all the same.
+    fn row(&self, cells: Cells<'_>) -> Result<(Object, Option<Timestamp>), (Fault, Object)> {
+        let not_utf8 = || (not_utf8(), Object::new());
         let text = std::str::from_utf8(cells.text()).map_err(|_| not_utf8())?;
         // A character cut in two by the end of a cell is no UTF-8 either, though the cells together are.
         if (0..cells.len())
@@ -119,12 +120,11 @@ impl Header {
             return Err(not_utf8());
         }
         let cell = |index| cells.range(index).and_then(|range| text.get(range)).unwrap_or_default();
-        let attributes = self.members.read(&cell)?;
-        let time = match &self.row_time {
-            None => None,
-            Some((column, index)) => Some(row_time(column, cell(*index))?),
+        let row = || {
+            let time = self.row_time.as_ref().map(|(column, index)| row_time(column, cell(*index)));
+            Ok((self.members.read(&cell)?, time.transpose()?))
         };
-        Ok((attributes, time))
+        row().map_err(|fault| (fault, self.members.read_primary(&cell)))
     }
 }
 
@@ -162,7 +162,7 @@ fn not_utf8() -> Fault {
     Fault { code: Code::CorruptRow, reason, column: None }
 }
 
-fn reject(fault: Fault, number: u64, place: Place<'_>) -> Rejected {
+fn reject(fault: Fault, primary: Object, number: u64, place: Place<'_>) -> Rejected {
     Rejected {
         number,
         line: place.line,
@@ -170,6 +170,7 @@ fn reject(fault: Fault, number: u64, place: Place<'_>) -> Rejected {
         reason: fault.reason,
         column: fault.column,
         raw: String::from_utf8_lossy(place.raw).into_owned(),
+        primary,
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use domain::value::Object;
+
 /// The most bytes that a record may have, as written in its file.
 pub const LARGEST_RECORD: usize = 100 * 1024;
 
 /// A row that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rejected {
     /// Counts the file's data rows from 1, used or not.
     pub number: u64,
@@ -22,6 +24,9 @@ pub struct Rejected {
     /// The row as written, for quarantine: at most [`LARGEST_RECORD`] bytes of it, and whatever is not UTF-8
     /// replaced. Personal data.
     pub raw: String,
+    /// Nothing but the row's primary identity in the schema's shape, where that can be read: whom it is about. Personal
+    /// data.
+    pub primary: Object,
 }
 
 /// What is wrong with a row.

@@ -1,7 +1,7 @@
 //! The checking pass: one reading of an object that checks every row, decides duplicates, stages what is accepted
 //! and sets aside what is not. No profile is touched.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 
 use aws::{ChunkKey, InForce, Object, Queue};
@@ -273,6 +273,10 @@ struct Gathering<'a> {
     parts: &'a mpsc::Sender<Part>,
     checked: Checked,
     standing: HashMap<IdentityKey, Standing>,
+    /// Of a snapshot, whom rows are about that were set aside, and how many do not say.
+    set_aside_of: HashSet<IdentityKey>,
+    unread: u64,
+    is_snapshot: bool,
     accepted: Vec<StagedRow>,
     chunk: u32,
     set_aside: Vec<Line>,
@@ -294,6 +298,9 @@ impl Checker {
             parts,
             checked: Checked { counts: Counts::default(), chunks: BTreeMap::new(), snapshot: None },
             standing: HashMap::new(),
+            set_aside_of: HashSet::new(),
+            unread: 0,
+            is_snapshot: self.dataset.write_mode == WriteMode::Snapshot,
             accepted: Vec::new(),
             chunk: 0,
             set_aside: Vec::new(),
@@ -303,10 +310,13 @@ impl Checker {
             gathering.checked.counts.received += 1;
             match row.map_err(Unreadable::Source)? {
                 Ok(row) => self.take(&intake, row, &mut gathering)?,
-                Err(rejected) => gathering.set_aside(Line::rejected(rejected))?,
+                Err(rejected) => {
+                    gathering.note_refused(intake.primary(&rejected.primary));
+                    gathering.set_aside(Line::rejected(rejected))?;
+                }
             }
         }
-        gathering.end(self.dataset.write_mode)
+        gathering.end()
     }
 
     fn take(&self, intake: &Intake<'_>, row: Row, gathering: &mut Gathering<'_>) -> Result<(), Unreadable> {
@@ -314,7 +324,10 @@ impl Checker {
         let staged =
             StagedRow { row: row.number, line: row.line, time: row.time, attributes: row.attributes };
         match intake.record(staged.attributes.clone(), token) {
-            Err(error) => gathering.set_aside(Line::of(staged, code::of(&error), error.to_string())),
+            Err(error) => {
+                gathering.note_refused(intake.primary(&staged.attributes));
+                gathering.set_aside(Line::of(staged, code::of(&error), error.to_string()))
+            }
             Ok(record) => {
                 let row = StagedRow { attributes: record.attributes, ..staged };
                 gathering.accept(record.primary.key, token, row)
@@ -358,6 +371,17 @@ impl Gathering<'_> {
         Ok(())
     }
 
+    /// Notes whom a row that cannot be used is about: a snapshot does not lack them.
+    fn note_refused(&mut self, primary: Option<IdentityKey>) {
+        match primary {
+            _ if !self.is_snapshot => {}
+            Some(primary) => {
+                self.set_aside_of.insert(primary);
+            }
+            None => self.unread += 1,
+        }
+    }
+
     fn set_aside(&mut self, line: Line) -> Result<(), Unreadable> {
         *self.checked.counts.failed.entry(line.code.clone()).or_default() += 1;
         self.set_aside.push(line);
@@ -384,9 +408,12 @@ impl Gathering<'_> {
     /// Hands over whom the rows are about, in the order of their keys. These are in memory for the sake of duplicates.
     fn hand_over_keys(&mut self) -> Result<Snapshot, Unreadable> {
         let mut keys: Vec<IdentityKey> = std::mem::take(&mut self.standing).into_keys().collect();
+        keys.extend(std::mem::take(&mut self.set_aside_of));
         keys.sort_unstable();
+        keys.dedup();
         let mut snapshot = Snapshot {
             keys: keys.len().try_into().unwrap_or(u64::MAX),
+            unread: self.unread,
             parts: 0,
             lacks: None,
             approved: None,
@@ -405,14 +432,14 @@ impl Gathering<'_> {
             .map_err(|_| Unreadable::Source(std::io::Error::other("what was read could not be written")))
     }
 
-    fn end(mut self, write_mode: WriteMode) -> Result<Checked, Unreadable> {
+    fn end(mut self) -> Result<Checked, Unreadable> {
         if !self.accepted.is_empty() {
             self.hand_over_accepted()?;
         }
         if !self.set_aside.is_empty() {
             self.hand_over_set_aside()?;
         }
-        if write_mode == WriteMode::Snapshot {
+        if self.is_snapshot {
             self.checked.snapshot = Some(self.hand_over_keys()?);
         }
         Ok(self.checked)

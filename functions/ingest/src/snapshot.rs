@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use aws::{Chunk, ChunkKey, Progress, Reference, Store};
+use aws::{Chunk, ChunkKey, Progress, Reference};
 use domain::batch::{Batch, BatchStatus, Counts, Lacks, Snapshot};
 use domain::dataset::Dataset;
 use domain::fragment::{FragmentKey, OrderToken};
@@ -42,17 +42,14 @@ impl Ingest {
         let standing = ledger.standing(&dataset.name).await?;
         let others = standing.batches.iter().copied().filter(|other| *other != batch.number);
         let (lacks, chunks) = self.cut_missing(&batch, &snapshot, others.collect()).await?;
-        batch.snapshot = Some(Snapshot { lacks: Some(lacks), ..snapshot.clone() });
-        if lacks.percent() > dataset.approve_above && snapshot.approved.is_none() {
+        let snapshot = Snapshot { lacks: Some(lacks), ..snapshot };
+        let why = snapshot.asks_for_approval(dataset.approve_above);
+        batch.snapshot = Some(snapshot);
+        if let Some(why) = why {
             batch.status = BatchStatus::NeedsApproval;
             batch.reason = Some(format!(
-                "it lacks {} of the {} records that stand, {:.1} %: the dataset allows {} % (`tributary batch approve {} {}`, or `batch abandon`)",
-                lacks.missing,
-                lacks.of,
-                lacks.percent(),
-                dataset.approve_above,
-                dataset.name,
-                batch.number
+                "{why} (`tributary batch approve {} {}`, or `batch abandon`)",
+                dataset.name, batch.number
             ));
             info!(batch = batch.number, dataset = %dataset.name, "A snapshot waits for approval.");
             ledger.put_batch(&batch, BatchStatus::Waiting).await?;
@@ -208,31 +205,27 @@ impl Ingest {
         Ok(holders)
     }
 
-    /// Removes a fragment, and has its partner IDs forget it after it is gone. Its key stays on the profile's list, which
-    /// may name more than there is.
+    /// Removes a fragment, and what was said by the partner IDs that go with it.
     async fn remove_fragment(
         &self,
         profile: &ProfileId,
         key: &FragmentKey,
         token: OrderToken,
     ) -> Result<Removal, Failure> {
-        let Store { profiles, identities, .. } = &self.store;
-        let Some(fragment) = profiles.fragment(profile, key).await? else { return Ok(Removal::Gone) };
+        let Some(fragment) = self.store.profiles.fragment(profile, key).await? else {
+            return Ok(Removal::Gone);
+        };
         if fragment.token >= token {
             return Ok(Removal::Stays);
         }
         let reference = Reference { profile: profile.clone(), fragment: key.clone() };
-        let mut seen = Vec::new();
         for partner_id in &fragment.partner_ids {
-            seen.extend(identities.see_reference(&partner_id.key, &reference).await?);
+            if !self.store.let_go(&partner_id.key, &reference).await? {
+                return Ok(Removal::Raced);
+            }
         }
-        if !profiles.delete_fragment_of(profile, key, fragment.version).await? {
-            return Ok(Removal::Raced);
-        }
-        for seen in &seen {
-            identities.forget(seen).await?;
-        }
-        Ok(Removal::Gone)
+        let is_removed = self.store.remove_fragment(profile, key, &fragment).await?;
+        Ok(if is_removed { Removal::Gone } else { Removal::Raced })
     }
 
     /// Has a snapshot that was applied stand for its dataset alone: what it lacked of those before it is gone.

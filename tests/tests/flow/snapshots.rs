@@ -125,3 +125,36 @@ async fn removal_can_be_repeated_and_spares_what_is_newer() {
     assert_eq!((batch.status, counts.removed), (BatchStatus::Success, 1), "{batch:?}");
     assert_eq!(known(&bank).await, ["bobby", "dora"]);
 }
+
+#[tokio::test]
+async fn a_row_that_is_set_aside_takes_nobody_away() {
+    let bank = bank(100).await;
+    bank.flow.local.project.edit(
+        "datasets/northlight_enrichment.yaml",
+        "error_threshold: 5",
+        "error_threshold: 90",
+    );
+    bank.flow.local.apply().await;
+    bank.flow.bring(&answer_of("2026-02-01"), &answer(&[BOBBYS_ANSWER, CARLAS_ANSWER, DORAS_ANSWER])).await;
+
+    // Bobby's row says something that cannot be, Dora is not in it.
+    let broken = BOBBYS_ANSWER.replace("over_1m", "plenty");
+    assert_ne!(broken, BOBBYS_ANSWER);
+    bank.flow.bring(&answer_of("2026-02-02"), &answer(&[&broken, CARLAS_ANSWER])).await;
+    let (batch, counts) = bank.last_batch(PARTNER).await;
+    assert_eq!(
+        (batch.status, counts.removed, counts.all_failed()),
+        (BatchStatus::Success, 1, 1),
+        "{batch:?}"
+    );
+    assert_eq!(known(&bank).await, ["bobby", "carla"]);
+
+    // Of a row that does not say whom it is about nobody can tell that it is not Carla's.
+    bank.flow
+        .bring(&answer_of("2026-02-03"), &answer(&[BOBBYS_ANSWER, "nobody,N-2,over_1m,0.9,owner"]))
+        .await;
+    let (batch, counts) = bank.last_batch(PARTNER).await;
+    assert_eq!((batch.status, counts.removed), (BatchStatus::NeedsApproval, 0), "{batch:?}");
+    assert!(batch.reason.as_deref().unwrap().contains("1 rows that do not say"), "{batch:?}");
+    assert_eq!(known(&bank).await, ["bobby", "carla"]);
+}
