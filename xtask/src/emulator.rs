@@ -17,6 +17,8 @@ pub struct Emulator {
     pub endpoint: String,
     /// Its name and the version that it says of itself.
     pub label: String,
+    /// Where else it, or a part of it, is reached, by the names of what the suites look for.
+    pub also: Environment,
     server: Server,
 }
 
@@ -24,7 +26,7 @@ impl Emulator {
     /// Names the emulator by what its health endpoint says.
     pub fn new(name: &str, health: &Value, endpoint: String, server: Server) -> Self {
         let version = health.get("version").and_then(Value::as_str).unwrap_or("of unknown version");
-        Self { endpoint, label: format!("{name} {version}"), server }
+        Self { endpoint, label: format!("{name} {version}"), also: Environment::new(), server }
     }
 
     /// Fails if it has ended.

@@ -29,6 +29,7 @@ impl Emulators {
     pub fn environment(&self) -> Result<Environment> {
         let mut environment = self.ministack.environment();
         environment.extend(self.browser.environment());
+        environment.extend(self.localstack.also.clone());
         let mut set = |name: &str, value| environment.insert(name.to_owned(), value);
         set("TRIBUTARY_TEST_LOCALSTACK", self.localstack.endpoint.clone());
         set("TRIBUTARY_XTASK", std::env::current_exe()?.display().to_string());

@@ -27,7 +27,7 @@ pub fn start() -> Result<Emulator> {
         progress::step("fetching DynamoDB Local (first run only)", || place_dynamodb_local(&venv, &root))?;
     }
     progress::step("starting LocalStack", || {
-        let port = free_port()?;
+        let (port, dynamodb) = (free_port()?, free_port()?);
         let mut command = venv.command("python");
         command
             .args(["-m", "localstack.runtime.main"])
@@ -48,13 +48,17 @@ pub fn start() -> Result<Emulator> {
             .env("EAGER_SERVICE_LOADING", "0")
             .env("DYNAMODB_IN_MEMORY", "1")
             .env("DYNAMODB_HEAP_SIZE", "1g")
+            .env("DYNAMODB_LOCAL_PORT", dynamodb.to_string())
             // The default provider makes streams out of a Kinesis mock that it would have to download; this one hands out DynamoDB Local's own.
             .env("PROVIDER_OVERRIDE_DYNAMODB", "v2")
             .env("PROVIDER_OVERRIDE_DYNAMODBSTREAMS", "v2");
         let mut server = Server::spawn("localstack", &mut command)?;
         let health =
             server.wait_for(Duration::from_secs(120), || http::get_json(port, "/_localstack/health"))?;
-        Ok(Emulator::new("LocalStack", &health, format!("http://127.0.0.1:{port}"), server))
+        let mut emulator = Emulator::new("LocalStack", &health, format!("http://127.0.0.1:{port}"), server);
+        let address = format!("http://127.0.0.1:{dynamodb}");
+        emulator.also.insert("TRIBUTARY_TEST_DYNAMODB".to_owned(), address);
+        Ok(emulator)
     })
 }
 

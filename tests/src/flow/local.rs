@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws::{Applied, Deployment, Moved, Store};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
@@ -89,6 +90,21 @@ impl Local {
         }
         stream(&config, &deployment).await;
         Local { store: Store::of(deployment, &config), config, inbox_queue, project }
+    }
+
+    /// The deployment's tables by DynamoDB Local itself, which `TRIBUTARY_TEST_DYNAMODB` names: LocalStack before it answers
+    /// one call at a time, so that writers would hardly meet. Other services are not there.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn tables(&self) -> Store {
+        let endpoint = std::env::var("TRIBUTARY_TEST_DYNAMODB")
+            .expect("TRIBUTARY_TEST_DYNAMODB says where DynamoDB Local is: run `cargo xtask test`");
+        // The tables are those of LocalStack's only account.
+        let account = Credentials::new("000000000000", "test", None, None, "test");
+        let provider = SharedCredentialsProvider::new(account);
+        let config = self.config.to_builder().endpoint_url(endpoint).credentials_provider(provider).build();
+        Store::of(self.store.deployment.clone(), &config)
     }
 
     /// Applies the project as it is in its folder, as `tributary apply` does.

@@ -79,7 +79,7 @@ async fn run(seed: u64, lasts: Duration) {
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
             // A store each, as each function has.
-            let store = Store::of(local.store.deployment.clone(), &local.config);
+            let store = local.tables();
             let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (number + 1));
             tokio::spawn(Writer { load: load.clone(), store, dice, number }.write())
         })
