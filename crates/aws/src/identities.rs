@@ -32,15 +32,6 @@ pub struct Identities {
     pub(crate) meter: Meter,
 }
 
-/// What became of claiming an identity for a profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// It links to the profile now, or did before.
-    Held,
-    /// It links to another profile.
-    Taken(ProfileId),
-}
-
 /// One fragment of one profile that holds a partner's ID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
@@ -85,11 +76,12 @@ impl Identities {
         output.item.map(|item| decode::<Link>(item).map(|link| link.profile)).transpose()
     }
 
-    /// Links an identity to a profile, unless it links to one already.
+    /// Links an identity to a profile, unless it links to one already. Says whether it links to the profile: if not, it is
+    /// another's, or somebody is changing that at this moment.
     ///
     /// # Errors
     /// Where the table cannot be written or read.
-    pub async fn claim(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<Claim, Error> {
+    pub async fn claim(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<bool, Error> {
         let link = Link { profile: profile.clone(), epoch: 0 };
         let result = self
             .client
@@ -103,13 +95,10 @@ impl Identities {
         let written = unless_refused("claim an identity", result)?;
         self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
         if written.is_some() {
-            return Ok(Claim::Held);
+            return Ok(true);
         }
-        match self.link(identity).await? {
-            Some(owner) if owner != *profile => Ok(Claim::Taken(owner)),
-            Some(_) => Ok(Claim::Held),
-            None => Err(Error::plain("an identity's link went away while it was being claimed: try again")),
-        }
+        // Refused is what is held, and what a transaction under way has a hand on: then there may be no link yet, or again.
+        Ok(self.link(identity).await?.as_ref() == Some(profile))
     }
 
     /// The part of a transaction that has an identity change hands, on condition that it links to what was read, or to

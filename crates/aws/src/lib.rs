@@ -8,6 +8,7 @@ mod condition;
 mod deployment;
 mod error;
 mod events;
+mod fragments;
 mod identities;
 mod item;
 mod keys;
@@ -28,7 +29,7 @@ mod visitors;
 pub use deployment::Deployment;
 pub use error::Error;
 pub use events::{Events, Untaken};
-pub use identities::{Claim, Identities, Reference, SeenReference};
+pub use identities::{Identities, Reference, SeenReference};
 pub use ledger::{
     Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey,
     SplitRecord, Standing, Watermark,

@@ -170,14 +170,6 @@ impl Profiles {
         Ok(())
     }
 
-    /// Deletes a fragment.
-    ///
-    /// # Errors
-    /// Where the table cannot be written.
-    pub async fn delete_fragment(&self, profile: &ProfileId, fragment: &FragmentKey) -> Result<(), Error> {
-        self.delete(profile, &keys::fragment(fragment)).await
-    }
-
     /// Deletes a fragment on condition of the version that was read. Says whether it was deleted.
     ///
     /// # Errors

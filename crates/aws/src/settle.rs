@@ -135,7 +135,6 @@ impl Settling<'_> {
         fragment: &Fragment,
         to: &ProfileId,
     ) -> Result<(), Error> {
-        let Store { profiles, identities, .. } = self.store;
         for (about, said) in &source.fragments {
             if said.is_keyed_by_partner_id() && fragment.holds(&about.primary) {
                 self.put(about, said, to).await?;
@@ -143,22 +142,14 @@ impl Settling<'_> {
         }
         let mut fragment = fragment.clone();
         loop {
-            let reference = Reference { profile: source.id.clone(), fragment: key.clone() };
-            let mut seen = Vec::new();
-            for partner_id in &fragment.partner_ids {
-                seen.extend(identities.see_reference(&partner_id.key, &reference).await?);
-            }
             if !self.put(key, &fragment, to).await? {
                 // It is merged or gone by now: whoever looks next sees where to.
                 return Ok(());
             }
-            if profiles.delete_fragment_of(&source.id, key, fragment.version).await? {
-                for seen in &seen {
-                    identities.forget(seen).await?;
-                }
+            if self.store.remove_fragment(&source.id, key, &fragment).await? {
                 return Ok(());
             }
-            match profiles.fragment(&source.id, key).await? {
+            match self.store.profiles.fragment(&source.id, key).await? {
                 Some(newer) => fragment = newer,
                 None => return Ok(()),
             }

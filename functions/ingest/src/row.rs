@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws::{Claim, Error, Reference, Store};
+use aws::{Error, Reference, Store};
 use domain::dataset::{Dataset, OnUnmatched};
 use domain::fragment::{Change, Fragment, FragmentKey, Record, WriteRules, decide};
 use domain::graph::linking::Rules;
@@ -140,7 +140,9 @@ impl<'a> Applier<'a> {
         }
         for identity in &record.others {
             if let Some(profile) = self.store.identities.link(&identity.key).await? {
-                return self.write(record, &profile, Around::of(race)).await;
+                // Its fragment may say the same there: it was written before the primary identity went.
+                let around = Around { anew: true, ..Around::of(race) };
+                return self.write(record, &profile, around).await;
             }
         }
         match self.dataset.on_unmatched {
@@ -185,6 +187,10 @@ impl<'a> Applier<'a> {
             Change::Unchanged => return Ok(Try::Settled(Outcome::Unchanged)),
             Change::Older => return Ok(Try::Settled(Outcome::Older)),
             Change::AlreadyWritten { created_profile } => {
+                // Whoever wrote it may have died before the prospects were looked at.
+                if !self.absorb_all(record.partner_ids.iter(), profile).await? {
+                    return Ok(Try::Raced);
+                }
                 return Ok(Try::Settled(Outcome::Ingested { created: created_profile }));
             }
             Change::Confirmed(fragment) => {
@@ -202,7 +208,7 @@ impl<'a> Applier<'a> {
             return Ok(Try::Settled(Outcome::SetAside(code::RECORD_TOO_LARGE, reason)));
         }
         // A fragment of the same identities was linked when it was written: only others need the graph.
-        if stored.as_ref().is_none_or(|stored| stored.identities != fragment.identities) {
+        if around.anew || stored.as_ref().is_none_or(|stored| stored.identities != fragment.identities) {
             match self.link(record, profile, around).await? {
                 Linked::Held { created } => fragment.created_profile = created,
                 Linked::Refused(refused) => return Ok(refused),
@@ -221,7 +227,7 @@ impl<'a> Applier<'a> {
     ) -> Result<Option<Try>, Error> {
         identities.sort_by_key(|identity| self.intake.rank(identity));
         for (index, identity) in identities.iter().enumerate() {
-            if let Claim::Taken(_) = self.store.identities.claim(&identity.key, profile).await? {
+            if !self.store.identities.claim(&identity.key, profile).await? {
                 // Those after it are not claimed either, and the graph must not show what the profile does not have.
                 let unclaimed = identities.iter().skip(index).map(|identity| &identity.key).collect();
                 self.give_up(&unclaimed, profile, graph).await?;
@@ -275,17 +281,11 @@ impl<'a> Applier<'a> {
             }
             self.store.identities.refer(&partner_id.key, &reference).await?;
         }
-        if self.intake.has_prospects() && !self.intake.is_keyed_by_partner_id() {
-            for partner_id in fragment.partner_ids.difference(held) {
-                for prospect in self.holders(&partner_id.key).await?.prospects {
-                    if !self.absorb(&prospect, profile).await? {
-                        return Ok(Try::Raced);
-                    }
-                }
-            }
-        }
         let mut dropped = Vec::new();
         for partner_id in held.difference(&fragment.partner_ids) {
+            if !self.store.let_go(&partner_id.key, &reference).await? {
+                return Ok(Try::Raced);
+            }
             dropped.extend(self.store.identities.see_reference(&partner_id.key, &reference).await?);
         }
         let read = stored.map(|stored| stored.version);
@@ -294,6 +294,10 @@ impl<'a> Applier<'a> {
         }
         for seen in &dropped {
             self.store.identities.forget(seen).await?;
+        }
+        // Only now: whoever makes a prospect of one of the IDs from here on sees that somebody holds it.
+        if !self.absorb_all(fragment.partner_ids.difference(held), profile).await? {
+            return Ok(Try::Raced);
         }
         Ok(Try::Settled(Outcome::Ingested { created: fragment.created_profile }))
     }
@@ -325,11 +329,13 @@ struct Around {
     born: Option<(ProfileId, Graph)>,
     /// Whether every identity around is looked up: what a graph says of one was not so.
     thoroughly: bool,
+    /// Whether the identities are linked though the stored fragment names the same: the primary one is nobody's.
+    anew: bool,
 }
 
 impl Around {
     fn of(race: u32) -> Around {
-        Around { born: None, thoroughly: race > 0 }
+        Around { thoroughly: race > 0, ..Around::default() }
     }
 }
 

@@ -4,11 +4,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use aws::Store;
 use domain::batch::BatchStatus;
-use domain::fragment::FragmentKey;
+use domain::fragment::{FragmentKey, OrderToken};
+use domain::ingest::Intake;
 use domain::profile::Profile;
-use domain::value::{Value, at};
+use domain::value::{Object, Value, at, insert};
+use ingest::row::{Applier, Outcome};
 use jiff::{SignedDuration, Timestamp};
+use tests::flow::Gate;
 
 use crate::bank::{BOBBYS_ANSWER, Bank, answer, answer_of};
 
@@ -231,4 +235,83 @@ async fn a_prospect_runs_out_long_before_a_customer_does() {
             |profile: &Profile| profile.usable(&catalogue, then).map(|(key, _)| key).filter(travel).count();
         assert_eq!((counts(&stranger), counts(&bobby)), (usize::from(stands), 1), "after {days} days");
     }
+}
+
+/// Applies a row, as it is read from a file of a dataset, through a store.
+async fn apply(bank: &Bank, store: &Store, row: &Row) -> Outcome {
+    let catalogue = bank.flow.local.store.catalogue().await.unwrap().unwrap().catalogue;
+    let keyring = bank.flow.local.store.keyring().await.unwrap();
+    let dataset = &catalogue.datasets[&row.dataset.parse().unwrap()];
+    let intake = Intake::new(&catalogue, dataset, &catalogue.schemas[&dataset.schema], &keyring);
+    let mut attributes = Object::new();
+    for (path, value) in &row.says {
+        insert(&mut attributes, &path.parse().unwrap(), value.clone());
+    }
+    let record = intake.record(attributes, OrderToken { time: row.time, batch: 1, row: 1 }).unwrap();
+    Applier::new(store, &intake, dataset, &keyring, Timestamp::now()).apply(&record).await.unwrap()
+}
+
+struct Row {
+    dataset: &'static str,
+    time: u64,
+    says: Vec<(&'static str, Value)>,
+}
+
+#[tokio::test]
+async fn whoever_comes_first_or_dies_a_row_of_an_id_that_becomes_known_ends_with_the_person() {
+    let bank = bank_with_prospects().await;
+    let local = &bank.flow.local;
+    let text = |text: &str| Value::String(text.to_owned());
+    let mut time = 4_000_000_000_000;
+    for (is_match_held, dies) in [(true, false), (true, true), (false, false), (false, true)] {
+        for call in 0.. {
+            time += 1;
+            let id = format!("N-{is_match_held}-{dies}-{call}");
+            let matched =
+                vec![("partner.northlightId", text(&id)), ("matchKey.email", text("bobby.bank@example.com"))];
+            let matched = Row { dataset: "northlight_enrichment", time, says: matched };
+            let trips_of_id =
+                vec![("travel.northlightId", text(&id)), ("travel.tripsPerYear", Value::Integer(9))];
+            let trips_of_id = Row { dataset: "northlight_travel", time, says: trips_of_id };
+            let (held, other) =
+                if is_match_held { (&matched, &trips_of_id) } else { (&trips_of_id, &matched) };
+
+            let gate = Gate::on(local, |call| call.starts_with("DynamoDB"), call).await;
+            let store = gate.store(local);
+            let mut work = Box::pin(apply(&bank, &store, held));
+            if gate.hold(&mut work).await.is_some() {
+                assert!(call > 5, "a row makes more calls than these");
+                break;
+            }
+            apply(&bank, &local.store, other).await;
+            if dies {
+                drop(work);
+                apply(&bank, &local.store, held).await;
+            } else {
+                gate.open();
+                work.await;
+            }
+            assert_eq!(
+                trips(&bank, "bobby.bank@example.com").await,
+                Some(Value::Integer(9)),
+                "{id}: what the partner says of the ID is with the person"
+            );
+            // A prospect of whom nothing is known, whose row died before it was written, is nobody.
+            let stranger = prospect(&bank, &id).await.filter(|stranger| !stranger.fragments.is_empty());
+            assert_eq!(stranger, None, "{id}: nobody of that ID is a stranger any more");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_partner_id_brought_is_gone_with_the_id_and_does_not_come_back_with_it() {
+    let bank = bank().await;
+    travel(&bank, "2026-02-02", "N-1,7\n").await;
+    let renamed = BOBBYS_ANSWER.replace("N-1", "N-9");
+    bank.flow.bring(&answer_of("2026-02-03"), &answer(&[&renamed])).await;
+    bank.flow.bring(&answer_of("2026-02-04"), &answer(&[BOBBYS_ANSWER])).await;
+    assert_eq!(trips(&bank, "bobby.bank@example.com").await, None, "no file has said so since");
+    assert_eq!(trips(&bank, "carla.coin@example.com").await, Some(Value::Integer(7)), "who kept it keeps it");
+    travel(&bank, "2026-02-05", "N-1,7\n").await;
+    assert_eq!(trips(&bank, "bobby.bank@example.com").await, Some(Value::Integer(7)));
 }

@@ -7,15 +7,15 @@ use aws::{Error, Reference};
 use domain::dataset::OnUnmatched;
 use domain::fragment::{Fragment, FragmentKey, Record};
 use domain::graph::Graph;
-use domain::identity::{IdentityKey, ProfileId};
+use domain::identity::{Identity, IdentityKey, ProfileId};
 
 use super::{Applier, Around, Linked, MOST_EPOCHS, Outcome, Try};
 
 /// The profiles that hold a partner's ID.
 #[derive(Default)]
-pub(super) struct Holders {
+struct Holders {
     known: BTreeSet<ProfileId>,
-    pub(super) prospects: BTreeSet<ProfileId>,
+    prospects: BTreeSet<ProfileId>,
 }
 
 impl Applier<'_> {
@@ -24,10 +24,20 @@ impl Applier<'_> {
     pub(super) async fn enrich(&self, record: &Record) -> Result<Try, Error> {
         let Holders { known, prospects } = self.holders(&record.primary.key).await?;
         if known.is_empty() {
-            return match (prospects.first(), self.dataset.on_unmatched) {
-                (Some(prospect), _) => self.write(&of_prospect(record), prospect, Around::default()).await,
-                (None, OnUnmatched::Prospect) => self.create_prospect(&of_prospect(record)).await,
-                (None, _) => Ok(Try::Settled(Outcome::Unmatched)),
+            let tried = match (prospects.first(), self.dataset.on_unmatched) {
+                (Some(prospect), _) => self.write(&of_prospect(record), prospect, Around::default()).await?,
+                (None, OnUnmatched::Prospect) => self.create_prospect(&of_prospect(record)).await?,
+                (None, _) => return Ok(Try::Settled(Outcome::Unmatched)),
+            };
+            return match tried {
+                // Somebody may have come to hold the ID meanwhile, and have seen no prospect: of the two that write, the
+                // later one sees the other.
+                Try::Settled(Outcome::Ingested { .. })
+                    if !self.holders(&record.primary.key).await?.known.is_empty() =>
+                {
+                    Ok(Try::Raced)
+                }
+                tried => Ok(tried),
             };
         }
         let mut outcome = Outcome::Unmatched;
@@ -46,7 +56,7 @@ impl Applier<'_> {
     }
 
     /// The profiles that hold a partner's ID. A reference alone says little: it is written before its fragment.
-    pub(super) async fn holders(&self, partner_id: &IdentityKey) -> Result<Holders, Error> {
+    async fn holders(&self, partner_id: &IdentityKey) -> Result<Holders, Error> {
         let mut holders = Holders::default();
         for Reference { profile, fragment } in self.store.identities.references(partner_id).await? {
             if holders.known.contains(&profile) {
@@ -92,12 +102,35 @@ impl Applier<'_> {
         }
     }
 
-    /// Puts a fragment on the list of a profile; nothing, where the profile is gone or somebody else wrote it.
+    /// Puts a fragment on the list of a profile; nothing, where the profile is gone, has become another, or somebody else
+    /// wrote it: what is written to it then would stay there for good.
     async fn put_on_list(&self, fragment: &FragmentKey, profile: &ProfileId) -> Result<Option<Graph>, Error> {
         let Some(graph) = self.store.profiles.graph(profile).await? else { return Ok(None) };
+        if graph.merged_into.is_some() {
+            return Ok(None);
+        }
         let Some(next) = graph.listing(fragment) else { return Ok(Some(graph)) };
         let written = self.store.profiles.put_graph(profile, &next, Some(graph.version)).await?;
         Ok(written.then_some(next))
+    }
+
+    /// Ends the prospects of partners' IDs that a record gives a known profile. Says whether that is done.
+    pub(super) async fn absorb_all<'r>(
+        &self,
+        partner_ids: impl Iterator<Item = &'r Identity>,
+        profile: &ProfileId,
+    ) -> Result<bool, Error> {
+        if !self.intake.has_prospects() || self.intake.is_keyed_by_partner_id() {
+            return Ok(true);
+        }
+        for partner_id in partner_ids {
+            for prospect in self.holders(&partner_id.key).await?.prospects {
+                if !self.absorb(&prospect, profile).await? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Hands what is known of a prospect over to the profile that turned out to hold the ID, and ends the prospect. What
@@ -105,7 +138,7 @@ impl Applier<'_> {
     /// written one of the two.
     ///
     /// The profile has everything before the prospect gives anything up: whoever dies in between is repeated.
-    pub(super) async fn absorb(&self, prospect: &ProfileId, known: &ProfileId) -> Result<bool, Error> {
+    async fn absorb(&self, prospect: &ProfileId, known: &ProfileId) -> Result<bool, Error> {
         let profiles = &self.store.profiles;
         let Some(stored) = profiles.load(prospect).await? else { return Ok(true) };
         for (key, fragment) in &stored.fragments {
@@ -124,17 +157,9 @@ impl Applier<'_> {
             }
         }
         for (key, fragment) in &stored.fragments {
-            let reference = Reference { profile: prospect.clone(), fragment: key.clone() };
-            let mut seen = Vec::new();
-            for partner_id in &fragment.partner_ids {
-                seen.extend(self.store.identities.see_reference(&partner_id.key, &reference).await?);
-            }
             // What was written to the prospect meanwhile is handed over first.
-            if !profiles.delete_fragment_of(prospect, key, fragment.version).await? {
+            if !self.store.remove_fragment(prospect, key, fragment).await? {
                 return Ok(false);
-            }
-            for reference in &seen {
-                self.store.identities.forget(reference).await?;
             }
         }
         Ok(true)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws::{Reference, Store};
+use aws::Store;
 use domain::fragment::FragmentKey;
 use domain::graph::Graph;
 use domain::identity::{IdentityKey, ProfileId};
@@ -40,16 +40,11 @@ impl Linking<'_> {
     }
 
     async fn delete_copy(&self, profile: &ProfileId, key: FragmentKey) -> Result<(), Failure> {
-        let Store { profiles, identities, .. } = self.store;
-        let Some(fragment) = profiles.fragment(profile, &key).await? else { return Ok(()) };
-        let reference = Reference { profile: profile.clone(), fragment: key.clone() };
-        let mut dropped = Vec::new();
-        for partner_id in &fragment.partner_ids {
-            dropped.extend(identities.see_reference(&partner_id.key, &reference).await?);
-        }
-        profiles.delete_fragment(profile, &key).await?;
-        for seen in &dropped {
-            identities.forget(seen).await?;
+        // Whoever writes to it meanwhile is a late worker, whose copy goes as well.
+        while let Some(fragment) = self.store.profiles.fragment(profile, &key).await? {
+            if self.store.remove_fragment(profile, &key, &fragment).await? {
+                break;
+            }
         }
         Ok(())
     }
@@ -76,7 +71,7 @@ impl Linking<'_> {
         Ok(())
     }
 
-    /// Whether a dataset holds what datastreams say: a file's record of an ECID stays where it is.
+    /// Whether a dataset holds what datastreams say: a file's record of an ECID goes where the ECID goes.
     fn is_of_datastream(&self, dataset: &DatasetName) -> bool {
         self.catalogue().datasets.get(dataset).is_some_and(|dataset| dataset.events().is_some())
     }
