@@ -257,14 +257,17 @@ mod tests {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// Identities by namespace and value.
+    type Names<'a> = &'a [(&'a str, &'a str)];
+
     /// A profile that a dataset has linked a phone number and an e-mail address for, and of which `own` names the number.
-    fn profile(links: &str, own: &[(&str, &str)]) -> Profile {
+    fn profile(links: &str, own: Names<'_>) -> Profile {
         let keyring = Keyring::new(1, &[7; 32]).unwrap();
         let identity = |(code, value): &(&str, &str)| {
             let namespace = Namespace::standard().into_iter().find(|each| each.code.as_str() == *code);
             keyring.identity(&namespace.unwrap(), value).unwrap()
         };
-        let record = |names: &[(&str, &str)]| Record {
+        let record = |names: Names<'_>| Record {
             token: OrderToken { time: 86_400_000, batch: 1, row: 1 },
             primary: identity(names.first().unwrap()),
             others: names.iter().skip(1).map(identity).collect(),
@@ -303,7 +306,7 @@ mod tests {
     #[test]
     fn an_identity_is_in_use_while_a_record_that_may_be_used_speaks_for_it() {
         let now: Timestamp = "1970-01-10T00:00:00Z".parse().unwrap();
-        let cases: [(&str, &str, &[(&str, &str)], &str, bool); 5] = [
+        let cases: [(&str, &str, Names<'_>, &str, bool); 5] = [
             ("a dataset that is there has linked it", "own", &[PHONE], "{}", true),
             ("the dataset that linked it has left the project", "theirs", &[PHONE], "{}", false),
             ("another names it besides", "theirs", &[PHONE, EMAIL], "{}", true),
