@@ -211,7 +211,9 @@ impl Condition {
             Condition::Test { test, wanted } => test.answer(scope) == Some(*wanted),
             Condition::Chain(chain) => chain.holds(scope),
             Condition::InSegment(audience) => (scope.audiences)(*audience),
-            Condition::Walked(walked) => walked.holds(scope),
+            Condition::Walked(walked) => {
+                walked.holds(scope).unwrap_or_else(|| scope.page.go_without_answer())
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A plan is a graph. Its leaves are the distinct conditions of all its expressions, and what joins them is there once too,
 //! however many expressions have it. [`evaluation`] settles a node for a strip of profiles at a time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domain::value::FieldPath;
 
@@ -37,6 +37,8 @@ pub struct Plan {
     audiences: Vec<Option<Reference>>,
     /// The node of each expression.
     roots: Vec<usize>,
+    /// Of each expression the nodes that may have no answer and on which it depends.
+    walks: Vec<Box<[usize]>>,
     chains: Vec<Chain>,
 }
 
@@ -154,8 +156,45 @@ impl Planner {
 
     /// The plan of all that was taken in.
     pub fn finish(self) -> Plan {
+        let walks = self.walks();
         let Planner { nodes, fields, views, audiences, roots, chains, .. } = self;
-        Plan { nodes, fields, views, audiences, roots, chains: chains.into_iter().collect() }
+        Plan { nodes, fields, views, audiences, roots, walks, chains: chains.into_iter().collect() }
+    }
+
+    /// Of each expression the nodes that may have no answer and on which it depends, also by audiences that it refers to.
+    fn walks(&self) -> Vec<Box<[usize]>> {
+        let mut walks: Vec<BTreeSet<usize>> = Vec::with_capacity(self.nodes.len());
+        for (number, planned) in self.nodes.iter().enumerate() {
+            let on = match &planned.node {
+                Node::Constant(_) | Node::Known(_) => Vec::new(),
+                Node::All(joined) | Node::Any(joined) => joined.to_vec(),
+                Node::Not(operand) => vec![*operand],
+                Node::Condition(condition) => self.referred(condition),
+            };
+            let mut own: BTreeSet<usize> =
+                on.iter().filter_map(|node| walks.get(*node)).flatten().copied().collect();
+            if matches!(planned.node, Node::Condition(_)) && planned.effort == Effort::Walk {
+                own.insert(number);
+            }
+            walks.push(own);
+        }
+        let of_root = |root: &usize| walks.get(*root).into_iter().flatten().copied().collect();
+        self.roots.iter().map(of_root).collect()
+    }
+
+    /// The nodes of the expressions to which a condition refers as to audiences.
+    fn referred(&self, condition: &Condition) -> Vec<usize> {
+        let mut audiences = Vec::new();
+        condition.clone().parts(&mut |part| match part {
+            Part::Audience(number) => audiences.push(*number),
+            Part::Walked(walked) => audiences.extend(walked.audiences.values()),
+            Part::Field { .. } | Part::Chain(_) => {}
+        });
+        let root = |audience: usize| match self.audiences.get(audience) {
+            Some(Some(Reference::Expression(number))) => self.roots.get(*number).copied(),
+            _ => None,
+        };
+        audiences.into_iter().filter_map(root).collect()
     }
 
     fn is_known(&self, reference: Reference) -> bool {

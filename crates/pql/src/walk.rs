@@ -119,12 +119,10 @@ impl Hash for Walked {
 }
 
 impl Walked {
-    /// Whether the expression holds.
-    ///
-    /// What the schema leaves open has no answer: a profile whose values are of other types than the schema says, or that is
-    /// too much work, is in no audience.
-    pub(crate) fn holds(&self, here: Here<'_>) -> bool {
-        let Some(attributes) = here.attributes(self.view) else { return false };
+    /// Whether the expression holds; nothing where it has no answer, as the schema leaves that open: the profile's values
+    /// are of other types than the schema says, or it is too much work.
+    pub(crate) fn holds(&self, here: Here<'_>) -> Option<bool> {
+        let attributes = here.attributes(self.view)?;
         let with_events;
         let profile = if here.events().is_empty() {
             attributes
@@ -138,7 +136,7 @@ impl Walked {
             built: Some(&self.patterns),
             ..Walk::new(profile, here.page.now)
         };
-        walk.query(&self.root).is_ok_and(|value| value.holds())
+        walk.query(&self.root).ok().map(|value| value.holds())
     }
 }
 

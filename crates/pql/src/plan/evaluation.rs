@@ -1,5 +1,7 @@
 //! A plan on a page: a strip of profiles at a time, a bit for each.
 
+use std::collections::BTreeMap;
+
 use super::bits::{BITS, Bits, transpose};
 use super::kernel::Prepared;
 use super::page::Page;
@@ -58,6 +60,8 @@ struct Evaluation<'p, const WORDS: usize> {
     strip: usize,
     /// By node.
     settled: Vec<Settled<WORDS>>,
+    /// By node, for whom it has no answer, where there is anybody.
+    unanswered: BTreeMap<usize, Bits<WORDS>>,
 }
 
 /// What is known of a node.
@@ -84,19 +88,34 @@ impl<'p, const WORDS: usize> Evaluation<'p, WORDS> {
         } else {
             Vec::new()
         };
-        Evaluation { plan, page, prepared, strip: 0, settled: vec![Settled::NOTHING; plan.nodes.len()] }
+        let settled = vec![Settled::NOTHING; plan.nodes.len()];
+        Evaluation { plan, page, prepared, strip: 0, settled, unanswered: BTreeMap::new() }
     }
 
     /// Settles every expression for the profiles of a strip, each after those that it refers to.
     fn settle_all(&mut self, strip: usize) {
         self.strip = strip;
         self.settled.fill(Settled::NOTHING);
+        self.unanswered.clear();
         let all = Bits::first(self.page.rows().saturating_sub(self.row(0)));
         if self.page.has_columns() {
             self.settle_columns(all);
         }
         for root in &self.plan.roots {
             self.settle(*root, all);
+        }
+        if !self.unanswered.is_empty() {
+            self.leave_out_unanswered();
+        }
+    }
+
+    /// Has no expression hold for whom anything that it depends on has no answer, so that nobody is in an audience for not
+    /// being in another of which that is unknown.
+    fn leave_out_unanswered(&mut self) {
+        for (root, walks) in self.plan.roots.iter().zip(&self.plan.walks) {
+            let unanswered = walks.iter().filter_map(|number| self.unanswered.get(number));
+            let unanswered = unanswered.fold(Bits::NONE, |all, some| all | *some);
+            self.settled.get_mut(*root).into_iter().for_each(|own| own.holds = own.holds & !unanswered);
         }
     }
 
@@ -167,7 +186,22 @@ impl<'p, const WORDS: usize> Evaluation<'p, WORDS> {
             Node::Known(audience) => open.filter(|place| self.is_known_member(*audience, place)),
             Node::Condition(condition) => match self.prepared.get(number) {
                 Some(Some(prepared)) => return (prepared.strip(self.strip), Bits::ALL),
-                _ => open.filter(|place| self.holds(condition, place)),
+                _ => {
+                    let mut answered = open;
+                    let found = open.filter(|place| {
+                        let holds = self.holds(condition, place);
+                        if self.page.take_unanswered() {
+                            answered = answered.filter(|other| other != place);
+                        }
+                        holds
+                    });
+                    let unanswered = open & !answered;
+                    if !unanswered.is_none() {
+                        let known = self.unanswered.entry(number).or_insert(Bits::NONE);
+                        *known = *known | unanswered;
+                    }
+                    found
+                }
             },
         };
         (found, open)

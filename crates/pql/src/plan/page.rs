@@ -1,5 +1,6 @@
 //! A page of profiles, as columns.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use domain::value::Object;
@@ -37,6 +38,8 @@ pub struct Page<'a> {
     subjects: &'a [Subject<'a>],
     pub(crate) now: Timestamp,
     taken: Taken<'a>,
+    /// Whether a condition went without an answer since that was asked last.
+    unanswered: Cell<bool>,
 }
 
 /// What was taken out of profiles. Each is gone through once, as long as the processor has it at hand.
@@ -94,7 +97,18 @@ impl<'a> Page<'a> {
         } else {
             Taken::Columns(columns(plan, subjects))
         };
-        Page { plan, subjects, now, taken }
+        Page { plan, subjects, now, taken, unanswered: Cell::new(false) }
+    }
+
+    /// Notes that a condition has no answer, and takes it not to hold for the time being.
+    pub(crate) fn go_without_answer(&self) -> bool {
+        self.unanswered.set(true);
+        false
+    }
+
+    /// Whether a condition went without an answer since this was asked last.
+    pub(super) fn take_unanswered(&self) -> bool {
+        self.unanswered.take()
     }
 
     /// How many profiles there are.
