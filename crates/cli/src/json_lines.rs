@@ -166,13 +166,19 @@ impl Problem {
     }
 }
 
-/// What was found, without its value where that is a text: it may be somebody's.
+/// What was found, in words that are not Rust's, and without its value where that is a text or a number: it may be
+/// somebody's.
 fn without_value(found: &str) -> String {
     let kind = ["invalid type: ", "invalid value: ", "invalid length "]
         .iter()
         .find_map(|each| found.strip_prefix(each));
     match kind {
         Some(text) if text.starts_with("string ") => "a string".to_owned(),
+        Some(number) if number.starts_with("integer ") || number.starts_with("floating point ") => {
+            "a number".to_owned()
+        }
+        Some("map") => "an object".to_owned(),
+        Some("sequence") => "a list".to_owned(),
         Some(kind) => kind.to_owned(),
         None => found.to_owned(),
     }
@@ -213,7 +219,7 @@ mod tests {
             ),
             (
                 r#"{"ids": {"Email": [5]}}"#,
-                "line 3, column 20 at `ids.Email[0]`: found integer `5`, expected a string",
+                "line 3, column 20 at `ids.Email[0]`: found a number, expected a string",
             ),
             ("{}", "line 3, column 2: found no field `ids`, expected field `ids`"),
             ("nonsense", "line 3: found no JSON object, expected one JSON object on the line"),
