@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
 use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnConsumedCapacity, Select, TransactWriteItem,
 };
@@ -12,12 +13,13 @@ use domain::fragment::FragmentKey;
 use domain::graph::Moved;
 use domain::identity::{IdentityKey, ProfileId};
 use domain::name::DatasetName;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::Error;
 use crate::condition::unless_refused;
-use crate::item::{decode, item, key};
+use crate::item::{Kind, attribute, decode, item, key};
 use crate::keys;
 use crate::units::{Meter, Units};
 
@@ -30,6 +32,26 @@ pub struct Identities {
     pub(crate) client: Client,
     pub(crate) table: String,
     pub(crate) meter: Meter,
+}
+
+/// Whom an identity stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// The person of a profile.
+    Profile(ProfileId),
+    /// Somebody who was deleted: whatever comes of them is refused.
+    Suppressed,
+}
+
+/// That an identity's person was deleted. It stays when the person is gone, and tells nothing but that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// When.
+    pub at: Timestamp,
+    /// The receipt of the deletion.
+    pub receipt: String,
 }
 
 /// One fragment of one profile that holds a partner's ID.
@@ -52,16 +74,51 @@ pub struct SeenReference {
 
 #[derive(Serialize, Deserialize)]
 struct Link {
-    profile: ProfileId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileId>,
+    #[serde(default)]
     epoch: u32,
+    /// On the item that is read of every identity anyway, so that obeying it costs no read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Suppression>,
+}
+
+impl Link {
+    fn to(profile: &ProfileId) -> Link {
+        Link { profile: Some(profile.clone()), epoch: 0, suppressed: None }
+    }
 }
 
 impl Identities {
-    /// The profile that an identity links to, read strongly.
+    /// The profile that an identity links to, read strongly; also while its person is being deleted.
     ///
     /// # Errors
     /// Where the table cannot be read.
     pub async fn link(&self, identity: &IdentityKey) -> Result<Option<ProfileId>, Error> {
+        Ok(self.read_link(identity).await?.and_then(|link| link.profile))
+    }
+
+    /// Whom an identity stands for, read strongly.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn holder(&self, identity: &IdentityKey) -> Result<Holder, Error> {
+        Ok(match self.read_link(identity).await? {
+            Some(Link { suppressed: Some(_), .. }) => Holder::Suppressed,
+            Some(Link { profile: Some(profile), .. }) => Holder::Profile(profile),
+            _ => Holder::Nobody,
+        })
+    }
+
+    /// That an identity's person was deleted, if so, read strongly.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn suppression(&self, identity: &IdentityKey) -> Result<Option<Suppression>, Error> {
+        Ok(self.read_link(identity).await?.and_then(|link| link.suppressed))
+    }
+
+    async fn read_link(&self, identity: &IdentityKey) -> Result<Option<Link>, Error> {
         let output = self
             .client
             .get_item()
@@ -73,7 +130,7 @@ impl Identities {
             .await
             .map_err(|error| Error::of("read the link of an identity", error))?;
         self.meter.read(output.consumed_capacity());
-        output.item.map(|item| decode::<Link>(item).map(|link| link.profile)).transpose()
+        output.item.map(decode).transpose()
     }
 
     /// Links an identity to a profile, unless it links to one already. Says whether it links to the profile: if not, it is
@@ -82,7 +139,7 @@ impl Identities {
     /// # Errors
     /// Where the table cannot be written or read.
     pub async fn claim(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<bool, Error> {
-        let link = Link { profile: profile.clone(), epoch: 0 };
+        let link = Link::to(profile);
         let result = self
             .client
             .put_item()
@@ -98,11 +155,12 @@ impl Identities {
             return Ok(true);
         }
         // Refused is what is held, and what a transaction under way has a hand on: then there may be no link yet, or again.
-        Ok(self.link(identity).await?.as_ref() == Some(profile))
+        // One whose person was deleted goes on to name the profile for a while, and is held by nobody.
+        Ok(self.holder(identity).await? == Holder::Profile(profile.clone()))
     }
 
     /// The part of a transaction that has an identity change hands, on condition that it links to what was read, or to
-    /// nobody, or has changed hands already.
+    /// nobody, or has changed hands already. One whose person was deleted stays where it is.
     pub(crate) fn hand_over(&self, moved: &Moved) -> Result<TransactWriteItem, Error> {
         let of = |profile: &ProfileId| AttributeValue::S(profile.to_string());
         let ends = [(":from", &moved.from), (":to", &moved.to)];
@@ -110,16 +168,23 @@ impl Identities {
             ends.iter().filter_map(|(name, end)| Some(((*name).to_owned(), of(end.as_ref()?)))).collect();
         let links =
             ends.iter().filter(|(_, end)| end.is_some()).map(|(name, _)| format!(" OR #profile = {name}"));
-        let condition = format!("attribute_not_exists(pk){}", links.collect::<String>());
+        let condition = format!(
+            "attribute_not_exists(#suppressed) AND (attribute_not_exists(pk){})",
+            links.collect::<String>()
+        );
+        let mut names = HashMap::from([("#suppressed".to_owned(), "suppressed".to_owned())]);
+        if !values.is_empty() {
+            names.insert("#profile".to_owned(), "profile".to_owned());
+        }
         let built = |error| Error::of("hand an identity over", error);
         let item = match &moved.to {
             Some(to) => {
-                let link = Link { profile: to.clone(), epoch: 0 };
+                let link = Link::to(to);
                 let put = Put::builder()
                     .table_name(&self.table)
                     .set_item(Some(item(moved.identity.as_str(), keys::LINK, &link)?))
                     .condition_expression(condition)
-                    .expression_attribute_names("#profile", "profile")
+                    .set_expression_attribute_names(Some(names))
                     .set_expression_attribute_values(Some(values));
                 TransactWriteItem::builder().put(put.build().map_err(built)?)
             }
@@ -128,12 +193,67 @@ impl Identities {
                     .table_name(&self.table)
                     .set_key(Some(key(moved.identity.as_str(), keys::LINK)))
                     .condition_expression(condition)
-                    .expression_attribute_names("#profile", "profile")
+                    .set_expression_attribute_names(Some(names))
                     .set_expression_attribute_values(Some(values));
                 TransactWriteItem::builder().delete(delete.build().map_err(built)?)
             }
         };
         Ok(item.build())
+    }
+
+    /// Suppresses an identity, unless it is another profile's: nothing is linked to it from now on. It goes on to say
+    /// which profile it was, until that is erased. Suppressing it again changes nothing.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn suppress(
+        &self,
+        identity: &IdentityKey,
+        profile: Option<&ProfileId>,
+        suppression: &Suppression,
+    ) -> Result<(), Error> {
+        let condition =
+            "attribute_not_exists(#suppressed) AND (attribute_not_exists(#profile) OR #profile = :profile)";
+        let profile = profile.map_or("", ProfileId::as_str);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(identity.as_str(), keys::LINK)))
+            .update_expression("SET #suppressed = :suppressed, #v = :format")
+            .condition_expression(condition)
+            .expression_attribute_names("#suppressed", "suppressed")
+            .expression_attribute_names("#profile", "profile")
+            .expression_attribute_names("#v", "v")
+            .expression_attribute_values(":profile", AttributeValue::S(profile.to_owned()))
+            .expression_attribute_values(":suppressed", attribute(suppression)?)
+            .expression_attribute_values(":format", Kind::of(keys::LINK).attribute())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let written = unless_refused("suppress an identity", update.send().await)?;
+        self.meter.write(written.as_ref().and_then(UpdateItemOutput::consumed_capacity));
+        Ok(())
+    }
+
+    /// Has a suppressed identity forget which profile it was: that is being erased. The suppression stays.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn forget_profile(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<(), Error> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(identity.as_str(), keys::LINK)))
+            .update_expression("REMOVE #profile, #epoch")
+            .condition_expression("attribute_exists(#suppressed) AND #profile = :profile")
+            .expression_attribute_names("#suppressed", "suppressed")
+            .expression_attribute_names("#profile", "profile")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_values(":profile", AttributeValue::S(profile.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let written = unless_refused("forget a deleted profile", update.send().await)?;
+        self.meter.write(written.as_ref().and_then(UpdateItemOutput::consumed_capacity));
+        Ok(())
     }
 
     /// Takes the link of an identity to a profile back; one to another profile stays.
@@ -146,8 +266,9 @@ impl Identities {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(key(identity.as_str(), keys::LINK)))
-            .condition_expression("#profile = :profile")
+            .condition_expression("#profile = :profile AND attribute_not_exists(#suppressed)")
             .expression_attribute_names("#profile", "profile")
+            .expression_attribute_names("#suppressed", "suppressed")
             .expression_attribute_values(":profile", AttributeValue::S(profile.to_string()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -306,6 +427,6 @@ impl Identities {
     }
 }
 
-fn reference_key(reference: &Reference) -> String {
+pub(crate) fn reference_key(reference: &Reference) -> String {
     format!("{}{}#{}", keys::REFERENCE, reference.profile, reference.fragment)
 }

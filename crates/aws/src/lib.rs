@@ -18,6 +18,7 @@ mod objects;
 mod profiles;
 mod queues;
 mod relink;
+mod removal;
 mod secrets;
 mod settle;
 mod start;
@@ -29,10 +30,10 @@ mod visitors;
 pub use deployment::Deployment;
 pub use error::Error;
 pub use events::{Events, Untaken};
-pub use identities::{Identities, Reference, SeenReference};
+pub use identities::{Holder, Identities, Reference, SeenReference, Suppression};
 pub use ledger::{
-    Applied, Chunk, ChunkKey, Lease, Ledger, Moved, Progress, RefusalRecord, Run, Slice, SliceKey,
-    SplitRecord, Standing, Watermark,
+    Applied, Chunk, ChunkKey, Erasure, Found, Lease, Ledger, Moved, Progress, Receipt, RefusalRecord,
+    Removed, Run, Slice, SliceKey, SplitRecord, Standing, Watermark,
 };
 pub use migrate::Migrated;
 pub use objects::{Object, Objects};

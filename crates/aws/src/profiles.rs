@@ -191,6 +191,14 @@ impl Profiles {
         self.delete_version(profile, keys::BATCH_MEMBERSHIPS, read).await
     }
 
+    /// Deletes a graph on condition of the version that was read. Says whether it was deleted.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub(crate) async fn delete_graph(&self, profile: &ProfileId, read: u64) -> Result<bool, Error> {
+        self.delete_version(profile, keys::GRAPH, read).await
+    }
+
     async fn delete_version(&self, profile: &ProfileId, sk: &str, read: u64) -> Result<bool, Error> {
         let delete = self
             .client
@@ -206,7 +214,7 @@ impl Profiles {
         Ok(deleted.is_some())
     }
 
-    async fn delete(&self, profile: &ProfileId, sk: &str) -> Result<(), Error> {
+    pub(crate) async fn delete(&self, profile: &ProfileId, sk: &str) -> Result<(), Error> {
         let output = self
             .client
             .delete_item()

@@ -96,7 +96,8 @@ impl Store {
         Err(Error::plain("an identity has changed hands too often to be born again"))
     }
 
-    fn put_in_transaction(
+    /// The part of a transaction that writes a graph on condition of the version that was read.
+    pub(crate) fn put_in_transaction(
         &self,
         profile: &ProfileId,
         graph: &Graph,

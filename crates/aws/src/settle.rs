@@ -10,7 +10,7 @@ use domain::catalogue::Catalogue;
 use domain::dataset::WriteMode;
 use domain::delivery::{Delivery, OutcomeResult};
 use domain::fragment::{Fragment, FragmentKey};
-use domain::graph::Graph;
+use domain::graph::{Ending, Graph};
 use domain::identity::{IdentityKey, ProfileId};
 use domain::membership::Memberships;
 use domain::name::DataflowName;
@@ -18,7 +18,7 @@ use domain::namespace::ECID;
 use domain::profile::Profile;
 use jiff::Timestamp;
 
-use crate::{Error, Reference, Store};
+use crate::{Error, Holder, Reference, Store};
 
 /// What settling came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,42 +89,94 @@ struct Settling<'a> {
     now: Timestamp,
 }
 
+/// Whose a fragment is that lies with somebody else.
+enum Heir {
+    /// A profile's.
+    Profile(ProfileId),
+    /// Nobody's any more: the person was deleted, or it lies under a profile that is erased.
+    Gone,
+    /// Nobody knows: it stays where it is.
+    Unknown,
+}
+
 impl Settling<'_> {
-    /// Brings away from a profile what is not its own.
+    /// Brings away from a profile what is not its own, and takes away what is nobody's any more.
     async fn clear(&self, source: &Profile, settled: &mut Settled) -> Result<(), Error> {
+        let is_erased = matches!(source.graph.ending, Some(Ending::Erased { .. }));
         let survivor = match source.has_become_another() {
-            true => self.store.live(&source.id).await?.map(|(id, _)| id),
+            true => self.store.live(&source.id).await?,
             false => None,
         };
         for (key, fragment) in &source.fragments {
-            if survivor.is_some() || source.is_stray(key, fragment) {
-                let to =
-                    if fragment.is_keyed_by_partner_id() { None } else { self.owner(&key.primary).await? };
-                if let Some(to) = to.or_else(|| survivor.clone()).filter(|to| *to != source.id) {
-                    self.bring(source, key, fragment, &to).await?;
+            if survivor.is_some() || is_erased || source.is_stray(key, fragment) {
+                match self.heir(source, key, fragment, survivor.as_ref()).await? {
+                    Heir::Profile(to) => self.bring(source, key, fragment, &to).await?,
+                    Heir::Gone => self.take_away(source, key, fragment).await?,
+                    Heir::Unknown => {}
                 }
             }
         }
         for (ecid, memberships) in source.edge_memberships.iter().filter(|(ecid, _)| !source.has(ecid)) {
-            let to = self.owner(ecid).await?;
+            let to = match self.store.identities.holder(ecid).await? {
+                Holder::Profile(named) => self.store.live(&named).await?,
+                Holder::Nobody | Holder::Suppressed => None,
+            };
+            let to = to.filter(|(_, graph)| !graph.is_closed()).map(|(id, _)| id);
             if to.as_ref() != Some(&source.id) {
                 self.bring_edge(source, ecid, memberships, to.as_ref()).await?;
                 settled.visitors.insert(ecid.clone());
             }
         }
-        if let Some(survivor) = survivor {
-            self.join_memberships(source, &survivor).await?;
+        let is_gone = is_erased || survivor.as_ref().is_some_and(|(_, graph)| graph.is_closed());
+        if is_gone && source.memberships.version > 0 {
+            self.store.profiles.delete_memberships(&source.id, source.memberships.version).await?;
+        }
+        if let Some((survivor, _)) = survivor {
+            if !is_gone {
+                self.join_memberships(source, &survivor).await?;
+            }
             self.join_deliveries(source, settled).await?;
         }
         Ok(())
     }
 
-    /// Whose an identity is by now.
-    async fn owner(&self, identity: &IdentityKey) -> Result<Option<ProfileId>, Error> {
-        match self.store.identities.link(identity).await? {
-            Some(named) => Ok(self.store.live(&named).await?.map(|(live, _)| live)),
-            None => Ok(None),
+    /// Whose a fragment is by now: who holds the identity that it is about, else whoever its profile has become.
+    async fn heir(
+        &self,
+        source: &Profile,
+        key: &FragmentKey,
+        fragment: &Fragment,
+        survivor: Option<&(ProfileId, Graph)>,
+    ) -> Result<Heir, Error> {
+        let mut heir = None;
+        if !fragment.is_keyed_by_partner_id() {
+            heir = match self.store.identities.holder(&key.primary).await? {
+                Holder::Suppressed => return Ok(Heir::Gone),
+                Holder::Profile(named) => self.store.live(&named).await?,
+                Holder::Nobody => None,
+            };
         }
+        Ok(match heir.as_ref().or(survivor) {
+            Some((_, graph)) if graph.is_closed() => Heir::Gone,
+            Some((id, _)) if *id != source.id => Heir::Profile(id.clone()),
+            Some(_) => Heir::Unknown,
+            None if source.graph.is_closed() => Heir::Gone,
+            None => Heir::Unknown,
+        })
+    }
+
+    /// Deletes a fragment, and what refers to it before it: nobody refers to it anew, and what a crash leaves is found by
+    /// the fragment. One that somebody writes meanwhile is left for the next time.
+    async fn take_away(&self, source: &Profile, key: &FragmentKey, fragment: &Fragment) -> Result<(), Error> {
+        let Store { profiles, identities, .. } = self.store;
+        let reference = Reference { profile: source.id.clone(), fragment: key.clone() };
+        for partner_id in &fragment.partner_ids {
+            if let Some(seen) = identities.see_reference(&partner_id.key, &reference).await? {
+                identities.forget(&seen).await?;
+            }
+        }
+        profiles.delete_fragment_of(&source.id, key, fragment.version).await?;
+        Ok(())
     }
 
     /// Brings a fragment to a profile, with what refers to it, and what is said of its partner's IDs.
@@ -162,7 +214,7 @@ impl Settling<'_> {
         let Store { profiles, identities, .. } = self.store;
         loop {
             let Some(graph) = profiles.graph(to).await? else { return Ok(false) };
-            if graph.merged_into.is_some() {
+            if graph.merged_into.is_some() || graph.is_closed() {
                 return Ok(false);
             }
             let Some(next) = graph.listing(key) else { break };

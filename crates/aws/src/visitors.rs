@@ -117,6 +117,34 @@ impl Visitors {
         Ok(written.is_some())
     }
 
+    /// Forgets what is stored of the visitor of somebody who was deleted, and remembers for good that nothing is to be
+    /// stored again. The part of linking stays: whoever links next takes the visitor off all profiles.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub async fn suppress(&self, ecid: &IdentityKey, at: Timestamp) -> Result<(), Error> {
+        let visitor = Visitor { suppressed: Some(at), ..Visitor::default() };
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(keys::visitor(ecid), keys::VISITOR)))
+            .update_expression("SET #state = :state, #v = :format REMOVE #ttl ADD #version :one")
+            .condition_expression("attribute_not_exists(#state.#suppressed)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#suppressed", "suppressed")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#v", "v")
+            .expression_attribute_values(":state", attribute(&visitor)?)
+            .expression_attribute_values(":one", AttributeValue::N("1".into()))
+            .expression_attribute_values(":format", Kind::of(keys::VISITOR).attribute())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let written = unless_refused("suppress a visitor", update.send().await)?;
+        self.meter.write(written.as_ref().and_then(UpdateItemOutput::consumed_capacity));
+        Ok(())
+    }
+
     /// Writes the part of linking on condition of its version and of the edge's that was read, and counts what pages
     /// have reported of at most [`MOST_REPORTED`] offers since the last time, in one transaction: so it counts once. Says
     /// whether it was written.

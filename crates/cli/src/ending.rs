@@ -1,5 +1,5 @@
-//! `tributary dataset expire` and `tributary partner offboard`: data goes out of use, and what was activated because of it
-//! is withdrawn by the ordinary steps.
+//! `tributary dataset expire` and `tributary partner offboard`: data goes out of use, what was activated because of it is
+//! withdrawn by the ordinary steps, and the sweep deletes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -39,12 +39,12 @@ pub(crate) enum PartnerCommand {
     Offboard(OffboardArgs),
 }
 
-/// End a dataset: from a day on its data is out of use
+/// End a dataset: from a day on its data is out of use, and is then deleted
 ///
 /// Without `--yes` this says what would go, and does nothing. With it, the catalogue in force is changed as by an apply;
-/// audiences are evaluated anew, and what was activated because of the data is withdrawn. What is stored stays, out of
-/// use. A project that does not say so too is refused from then on: write `until` under the dataset's `retention`. To undo
-/// it, go back with `tributary rollback`.
+/// audiences are evaluated anew, what was activated because of the data is withdrawn, and evaluations delete it. A project
+/// that does not say so too is refused from then on: write `until` under the dataset's `retention`. To undo it before the
+/// data is deleted, go back with `tributary rollback`.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary dataset expire northlight_enrichment
@@ -63,8 +63,9 @@ pub(crate) struct ExpireArgs {
 
 /// End a partner: all of its datasets and its contract, at once
 ///
-/// The partner's data and its IDs are out of use at once, and what was activated because of them is withdrawn. `--status`
-/// says what is stored of that, and what stands. A project that does not say so too is refused from then on.
+/// The partner's data is out of use at once, its IDs and what refers to them are deleted by the next evaluation, and what
+/// was activated because of it is withdrawn. `--status` says what is left of that. A project that does not say so too is
+/// refused from then on.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary partner offboard northlight
@@ -229,7 +230,7 @@ impl Remaining {
                 for key in theirs {
                     *remaining.fragments.entry(key.dataset.clone()).or_default() += 1;
                 }
-                let standing = profile.deliveries.iter().filter(|(_, delivery)| stands(delivery));
+                let standing = profile.deliveries.iter().filter(|(_, delivery)| Delivery::stands(delivery));
                 for (name, _) in standing {
                     if dataflows.contains(name) {
                         *remaining.standing.entry(name.clone()).or_default() += 1;
@@ -260,11 +261,6 @@ impl Remaining {
     }
 }
 
-/// Whether anything of somebody stands at a destination, or may.
-fn stands(delivery: &Delivery) -> bool {
-    delivery.intent.is_some() || !delivery.may_stand().is_empty()
-}
-
 impl Report<'_> {
     fn text(&self) -> String {
         let Report { until, sequence, .. } = self;
@@ -275,6 +271,6 @@ impl Report<'_> {
             }
             _ => format!("{YELLOW}nothing was done{YELLOW:#}: with `--yes`, {until} is the last day of"),
         };
-        format!("{verdict} {datasets}. What is out of use then:\n{}", self.remaining.text())
+        format!("{verdict} {datasets}. What goes:\n{}", self.remaining.text())
     }
 }

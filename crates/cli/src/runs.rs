@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anstream::print;
 use anyhow::Result;
-use aws::{Run, Slice, Store, Units};
+use aws::{Removed, Run, Slice, Store, Units};
 use clap::Parser;
 use domain::name::{AudienceName, DataflowName};
 use jiff::Timestamp;
@@ -68,6 +68,8 @@ pub(crate) struct Found {
     /// Members whom dataflows leave out, as they have not consented.
     pub(crate) withheld: BTreeMap<DataflowName, u64>,
     pub(crate) unknown: BTreeMap<DataflowName, u64>,
+    /// What was deleted because it is over.
+    pub(crate) removed: Removed,
     pub(crate) units: Units,
 }
 
@@ -92,6 +94,7 @@ impl Found {
             sent: sum(slices, |slice| &slice.sent),
             withheld: sum(slices, |slice| &slice.withheld),
             unknown: sum(slices, |slice| &slice.unknown),
+            removed: slices.iter().fold(Removed::default(), |sum, slice| sum.plus(slice.removed)),
             units: slices.iter().fold(Units::default(), |sum, slice| sum.plus(slice.units)),
         }
     }
@@ -131,6 +134,7 @@ fn text(found: &[Found], now: Timestamp) -> String {
         "#profiles",
         "#changed",
         "#marked",
+        "#removed",
         "#read units",
         "#write units",
         "#sequence",
@@ -147,12 +151,21 @@ fn text(found: &[Found], now: Timestamp) -> String {
             known(number(found.profiles)),
             known(number(found.changed)),
             known(number(found.marked.values().sum())),
+            known(removed(found.removed)),
             known(format!("{:.1}", found.units.read)),
             known(format!("{:.1}", found.units.write)),
             sequence.into(),
         ]);
     }
     table.to_string()
+}
+
+/// What was deleted: fragments, and whole profiles where there were any.
+fn removed(Removed { fragments, profiles }: Removed) -> String {
+    match profiles {
+        0 => number(fragments),
+        _ => format!("{} + {} whole", number(fragments), number(profiles)),
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +198,7 @@ pub(crate) mod sample {
             sent: [(facebook.clone(), 30)].into(),
             withheld: [(facebook.clone(), 4)].into(),
             unknown: [(facebook.clone(), 1)].into(),
+            removed: Removed { fragments: 12, profiles: 1 },
             units: Units { read: 180.5, write: 93.0 },
             ..Slice::default()
         };

@@ -53,11 +53,12 @@ impl Change {
                 memberships.differ(|each| each.is_realized(&dataflow.audience))
             }
             Change::Graph(graph) => {
-                graph.differ(|each| (each.merged_into.as_ref(), each.arriving.is_empty()))
-                    || sources.any(|source| match source {
-                        Source::Identity(namespace) => graph.differ(|each| each.newest(namespace, |_| true)),
-                        Source::Field(_) => false,
-                    })
+                graph.differ(|each| {
+                    (each.merged_into.as_ref(), each.arriving.is_empty(), each.ending.is_some())
+                }) || sources.any(|source| match source {
+                    Source::Identity(namespace) => graph.differ(|each| each.newest(namespace, |_| true)),
+                    Source::Field(_) => false,
+                })
             }
             Change::Fragment(fragment) => {
                 let differs = |path| fragment.differ(|each| value::at(&each.attributes, path));

@@ -208,6 +208,11 @@ impl Delivery {
         all
     }
 
+    /// Whether anything stands at the destination, or may: what was sent, for whomever, or a call that is not over.
+    pub fn stands(&self) -> bool {
+        self.sent.is_some() || !self.also.is_empty() || self.intent.is_some()
+    }
+
     /// The intent of a call whose fate is unknown: what a person is to decide on.
     pub fn unknown(&self) -> Option<&Intent> {
         match &self.outcome {
@@ -254,6 +259,10 @@ pub enum Wanted {
 
 /// What a dataflow wants of a profile, by memberships, mapping and state as of now.
 pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now: Timestamp) -> Wanted {
+    // Whoever was deleted is withdrawn before they are erased, and so is of whom nothing is known any more.
+    if profile.graph.ending.is_some() {
+        return Wanted::Absent;
+    }
     match (&profile.graph.merged_into, profile.population()) {
         // A prospect who has become known is a prospect no more.
         (Some(_), Population::Prospects) => return Wanted::Absent,

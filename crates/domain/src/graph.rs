@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fragment::{FragmentKey, OrderToken, Record};
@@ -47,6 +48,34 @@ pub struct Graph {
     /// The profiles under which something of this person may still lie: it is being brought here.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub arriving: BTreeSet<ProfileId>,
+    /// How the profile ends, where it does: nothing of it is wanted at any destination any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+}
+
+/// How a profile ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Nothing has been known of the person since then. A record that knows something again revives the profile.
+    Over {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The person was deleted: nothing is written to the profile any more, and once nothing that was sent of it stands,
+    /// it is erased.
+    Deleted {
+        /// The receipt.
+        receipt: String,
+    },
+    /// It is erased. This word stays for a while, so that what a late writer leaves here is found and goes too.
+    Erased {
+        /// Since when.
+        at: Timestamp,
+        /// The receipt, where the person was deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<String>,
+    },
 }
 
 /// An identity in a graph.
@@ -177,6 +206,7 @@ impl Graph {
             dropped: Vec::new(),
             splits: Vec::new(),
             arriving: BTreeSet::new(),
+            ending: None,
         }
     }
 
@@ -185,11 +215,60 @@ impl Graph {
         Graph { fragments: BTreeSet::from([fragment]), prospect: true, ..Graph::empty(born) }
     }
 
-    /// This graph with the key of one more fragment, as the next version; nothing where it is listed already.
+    /// This graph with the key of one more fragment, as the next version; nothing where it is listed already. Something
+    /// is known of the person again.
     pub fn listing(&self, fragment: &FragmentKey) -> Option<Graph> {
         let mut next = self.clone();
         next.version = self.version.saturating_add(1);
-        next.fragments.insert(fragment.clone()).then_some(next)
+        let is_over = matches!(self.ending, Some(Ending::Over { .. }));
+        next.ending = next.ending.filter(|_| !is_over);
+        (next.fragments.insert(fragment.clone()) || is_over).then_some(next)
+    }
+
+    /// Whether nothing is written to the profile any more.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.ending, Some(Ending::Deleted { .. } | Ending::Erased { .. }))
+    }
+
+    /// The receipt by which the person was deleted, if so.
+    pub fn receipt(&self) -> Option<&str> {
+        match &self.ending {
+            Some(Ending::Deleted { receipt } | Ending::Erased { receipt: Some(receipt), .. }) => {
+                Some(receipt)
+            }
+            Some(Ending::Over { .. } | Ending::Erased { receipt: None, .. }) | None => None,
+        }
+    }
+
+    /// This graph with the profile's end, or without one, as the next version.
+    pub fn with_ending(&self, ending: Option<Ending>) -> Graph {
+        Graph { version: self.version.saturating_add(1), ending, ..self.clone() }
+    }
+
+    /// What is left of this graph when the profile is erased: that it is.
+    pub fn erased(&self, at: Timestamp) -> Graph {
+        let receipt = self.receipt().map(str::to_owned);
+        Graph {
+            version: self.version.saturating_add(1),
+            ending: Some(Ending::Erased { at, receipt }),
+            ..Graph::empty(self.born)
+        }
+    }
+
+    /// This graph without fragments that are deleted with it, and without identities that nothing speaks for then, as the
+    /// next version.
+    pub fn without_fragments(
+        &self,
+        fragments: &BTreeSet<&FragmentKey>,
+        identities: &BTreeSet<&IdentityKey>,
+    ) -> Graph {
+        let mut next = self.without(identities);
+        next.fragments.retain(|key| !fragments.contains(key));
+        next.dropped.retain(|dropped| {
+            let (one, other) = &dropped.edge.between;
+            !identities.contains(one) && !identities.contains(other)
+        });
+        next
     }
 
     /// This graph without identities that turned out to belong to another profile.

@@ -27,5 +27,6 @@ pub mod namespace;
 pub mod partner;
 pub mod profile;
 pub mod refusal;
+pub mod removal;
 pub mod schema;
 pub mod value;

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Span;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::label::MarketingAction;
 use crate::name::PartnerName;
 use crate::namespace::NamespaceCode;
+
+/// For how many days the data of a contract that has run out is kept, out of use, before it is deleted: contracts are
+/// renewed late.
+pub const GRACE_DAYS: i64 = 30;
 
 /// A company that supplies data on people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,5 +58,11 @@ impl Contract {
     /// Whether the contract has run out by a day.
     pub fn has_ended(&self, today: Date) -> bool {
         self.ends.is_some_and(|ends| today > ends)
+    }
+
+    /// Whether it ran out so long before a day that nobody renews it any more.
+    pub fn is_past(&self, today: Date) -> bool {
+        let grace = Span::new().days(GRACE_DAYS);
+        self.ends.is_some_and(|ends| ends.checked_add(grace).is_ok_and(|last| today > last))
     }
 }

@@ -219,7 +219,7 @@ pub fn is_kept(dataset: &Dataset, confirmed: i32, now: Timestamp) -> bool {
     is_kept_of(dataset, confirmed, false, now)
 }
 
-fn is_kept_of(dataset: &Dataset, confirmed: i32, is_prospect: bool, now: Timestamp) -> bool {
+pub(crate) fn is_kept_of(dataset: &Dataset, confirmed: i32, is_prospect: bool, now: Timestamp) -> bool {
     let days = dataset.retention.days_of(is_prospect);
     let kept = days.is_none_or(|days| day_number(now).saturating_sub(confirmed) <= i32::from(days));
     kept && dataset.retention.until.is_none_or(|until| day(now) <= until)

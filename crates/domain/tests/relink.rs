@@ -285,6 +285,24 @@ fn whoever_is_split_off_is_the_one_that_was_named_even_with_the_highest_identity
 }
 
 #[test]
+fn an_identity_of_somebody_who_was_deleted_is_in_no_graph_whatever_the_graph_says() {
+    let world = World::of(&[(1, &["CRMID:1", "Email:a"]), (1, &["CRMID:1", "Email:b"])]);
+    let (profile, graph) = world.profile("CRMID:1").map(|(id, graph)| (id.clone(), graph.clone())).unwrap();
+    let mut around = Neighbourhood::default();
+    around.add(profile.clone(), graph);
+    around.note(&identity("CRMID:1").key, Some((profile.clone(), profile.clone())));
+    around.bar(&identity("Email:b").key);
+    let about_both = record(2, &["CRMID:1", "Email:b"]);
+    assert!(around.bars(&about_both) && !around.bars(&record(2, &["CRMID:1", "Email:a"])));
+    let relinked = around.hear(&rules(), &record(2, &["CRMID:1", "Email:a"]), &crm()).finish();
+    let left: Vec<_> =
+        relinked.graphs[&profile].1.identities.values().map(|node| node.value.as_str()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(!relinked.graphs[&profile].1.identities.contains_key(&identity("Email:b").key));
+    assert!(relinked.moved.iter().all(|moved| moved.identity != identity("Email:b").key));
+}
+
+#[test]
 fn what_was_heard_before_is_not_written_again() {
     let records: [(u64, &[&str]); 3] =
         [(1, &["CRMID:1", "Email:a"]), (2, &["CRMID:2", "Email:a"]), (2, &["CRMID:3", "Email:a"])];

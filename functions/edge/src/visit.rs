@@ -90,16 +90,21 @@ impl Visit {
     pub fn of(arrival: &Arrival<'_>, stored: &StoredVisitor) -> Visit {
         let default = arrival.site.datastream.consent;
         let consent = arrival.consent_after(&stored.visitor);
+        // Of who was deleted nothing is kept, whatever they allow.
+        let is_deleted = stored.visitor.suppressed.is_some();
         let mut visit = Visit {
             after: stored.clone(),
             is_written: false,
             is_overtaken: false,
-            may_collect: may_collect(consent.as_ref(), default),
-            may_personalize: may_personalize(consent.as_ref(), default),
+            may_collect: !is_deleted && may_collect(consent.as_ref(), default),
+            may_personalize: !is_deleted && may_personalize(consent.as_ref(), default),
             consent,
             notified: 0,
             unusable: Vec::new(),
         };
+        if is_deleted {
+            return visit;
+        }
         if visit.may_collect {
             visit.collect(arrival, stored);
         } else if let Some(consent) = visit.consent.clone() {

@@ -6,5 +6,6 @@
 
 pub mod handler;
 pub mod limits;
+mod removal;
 pub mod run;
 pub mod slice;

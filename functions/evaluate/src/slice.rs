@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{Evaluate, InForce, Page, Queue, Run, Settled, Slice, SliceKey, Store, Sweep, Swept, Visit};
+use aws::{
+    Evaluate, InForce, Page, Queue, Removed, Run, Settled, Slice, SliceKey, Store, Sweep, Swept, Visit,
+};
 use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
 use domain::edge::visitor::{StoredVisitor, Visitor};
@@ -12,6 +14,7 @@ use domain::membership::{MembershipStatus, Memberships};
 use domain::name::{AudienceName, DataflowName, DatastreamName};
 use domain::namespace::ECID;
 use domain::profile::{Profile, day};
+use domain::removal::without_what_is_over;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -92,7 +95,7 @@ impl Evaluator {
         let settled = pass.settle(&mut page).await?;
         pending.extend(settled.marked);
         let after = pass.memberships(&page.profiles);
-        let seen: Vec<Option<(Profile, Swept)>> = stream::iter(page.profiles.into_iter().zip(after))
+        let seen: Vec<Option<Seen>> = stream::iter(page.profiles.into_iter().zip(after))
             .map(|(profile, after)| pass.profile(profile, after))
             .buffer_unordered(self.limits.at_once)
             .try_collect()
@@ -102,16 +105,17 @@ impl Evaluator {
             .buffer_unordered(self.limits.at_once)
             .try_collect::<()>()
             .await?;
-        for (profile, swept) in seen.into_iter().flatten() {
+        for Seen { profile, swept, removed } in seen.into_iter().flatten() {
             count(&mut slice, &profile, &swept, pass.run.started);
             pass.count_withheld(&mut slice, &profile);
+            slice.removed = slice.removed.plus(removed);
             pending.extend(swept.pending);
         }
         slice.version = slice.version.saturating_add(1);
         slice.done = page.next.is_none();
         slice.next = page.next;
         slice.ended = slice.done.then(Timestamp::now);
-        slice.units = slice.units.plus(profiles.take_units());
+        slice.units = slice.units.plus(profiles.take_units()).plus(self.store.identities.take_units());
         Ok(slice)
     }
 }
@@ -144,15 +148,22 @@ fn segment_number(number: u32) -> i32 {
 }
 
 /// What all profiles of a slice are held against.
-struct Pass<'a> {
-    store: &'a Store,
-    catalogue: &'a Catalogue,
+pub(crate) struct Pass<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) catalogue: &'a Catalogue,
     sequence: u64,
     audiences: Audiences<'a>,
     edge_audiences: BTreeMap<DatastreamName, EdgeAudiences>,
     sweep: Sweep,
     run: &'a Run,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
+}
+
+/// A profile as it is left, and what was done to it.
+struct Seen {
+    profile: Profile,
+    swept: Swept,
+    removed: Removed,
 }
 
 impl Pass<'_> {
@@ -168,18 +179,18 @@ impl Pass<'_> {
             page.profiles.retain(|profile| profile.id != id);
             page.profiles.extend(stored);
         }
-        let visits: Vec<Visit> = std::mem::take(&mut all.visitors).into_iter().map(Visit::anew).collect();
-        self.store.queues.link(&visits).await?;
+        self.link_again(std::mem::take(&mut all.visitors)).await?;
         Ok(all)
     }
 
-    /// Writes the memberships that a profile has `after` its evaluation, if they have changed, and marks what lags of it;
-    /// nothing, where it is gone meanwhile.
-    async fn profile(
-        &self,
-        profile: Profile,
-        after: Option<Memberships>,
-    ) -> Result<Option<(Profile, Swept)>, Failure> {
+    pub(crate) async fn link_again(&self, visitors: BTreeSet<IdentityKey>) -> Result<(), Failure> {
+        let visits: Vec<Visit> = visitors.into_iter().map(Visit::anew).collect();
+        Ok(self.store.queues.link(&visits).await?)
+    }
+
+    /// Writes the memberships that a profile has `after` its evaluation, if they have changed, marks what lags of it, and
+    /// deletes what of it is over; nothing, where it is gone meanwhile.
+    async fn profile(&self, profile: Profile, after: Option<Memberships>) -> Result<Option<Seen>, Failure> {
         let Some(profile) = self.write(profile, after).await? else { return Ok(None) };
         let dataflows = self.catalogue.dataflows.values();
         let changed = dataflows
@@ -187,8 +198,11 @@ impl Pass<'_> {
             .map(|dataflow| &dataflow.name)
             .collect();
         let swept = self.sweep.mark(&profile, &changed, Timestamp::now()).await?;
-        self.tell_visitors(&profile).await?;
-        Ok(Some((profile, swept)))
+        if !profile.graph.is_closed() {
+            self.tell_visitors(&profile).await?;
+        }
+        let removed = self.remove(&profile).await?;
+        Ok(Some(Seen { profile, swept, removed }))
     }
 
     /// Has those visitors of a profile linked again whose copies are out of date: offers and edge audiences refer to the
@@ -225,12 +239,18 @@ impl Pass<'_> {
             queues.link(&[Visit { ecid: ecid.clone(), cause: self.run.id.clone() }]).await?;
         }
         for _ in 0..ATTEMPTS {
-            // What a newer catalogue has decided stands.
-            if stored.visitor.memberships.sequence > self.sequence {
+            // What a newer catalogue has decided stands, and so does that there is to be nothing.
+            if stored.visitor.memberships.sequence > self.sequence || stored.visitor.suppressed.is_some() {
                 return Ok(());
             }
-            let Some(memberships) = self.visitor_memberships(&stored) else { return Ok(()) };
-            let visitor = Visitor { memberships, ..stored.visitor };
+            let rest = without_what_is_over(self.catalogue, &stored.visitor, self.now);
+            let is_rest = rest.is_some();
+            stored.visitor = rest.unwrap_or(stored.visitor);
+            let visitor = match self.visitor_memberships(&stored) {
+                Some(memberships) => Visitor { memberships, ..stored.visitor },
+                None if is_rest => stored.visitor,
+                None => return Ok(()),
+            };
             if visitors.put(&ecid, &visitor, stored.version, self.now).await? {
                 return Ok(());
             }
@@ -258,11 +278,11 @@ impl Pass<'_> {
     }
 
     /// The memberships of each of some profiles as they are now; nothing, where they have not changed. Whoever was merged
-    /// away is evaluated as the survivor.
+    /// away is evaluated as the survivor, and whoever ends not at all.
     fn memberships(&self, profiles: &[Profile]) -> Vec<Option<Memberships>> {
         let findings = self.audiences.find(profiles, self.run.started, self.now);
         let survivors = profiles.iter().enumerate().map(|(place, profile)| {
-            let is_survivor = profile.graph.merged_into.is_none();
+            let is_survivor = profile.graph.merged_into.is_none() && profile.graph.ending.is_none();
             is_survivor
                 .then(|| profile.memberships.after(findings.of(place), self.sequence, self.run.started))?
         });
@@ -314,7 +334,7 @@ fn has_changed(profile: &Profile, audience: &AudienceName, started: Timestamp) -
 
 /// Counts a profile in.
 fn count(slice: &mut Slice, profile: &Profile, swept: &Swept, started: Timestamp) {
-    if profile.graph.merged_into.is_none() {
+    if profile.graph.merged_into.is_none() && profile.graph.ending.is_none() {
         slice.profiles += 1;
         slice.changed +=
             u64::from(profile.memberships.audiences.keys().any(|name| has_changed(profile, name, started)));

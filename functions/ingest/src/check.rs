@@ -6,10 +6,13 @@ use std::io::Read;
 
 use aws::{ChunkKey, InForce, Object, Queue};
 use domain::batch::{Batch, BatchStatus, Counts, Snapshot};
+use domain::catalogue::Catalogue;
 use domain::dataset::{Dataset, WriteMode};
 use domain::fragment::OrderToken;
 use domain::identity::{IdentityKey, Keyring};
 use domain::ingest::Intake;
+use domain::profile::day_number;
+use domain::removal::is_over;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
@@ -72,7 +75,7 @@ impl Ingest {
         };
         let number = self.store.ledger.batch_number(&arrival.bucket, &arrival.key, &version).await?;
         let dataset = in_force.catalogue.dataset_of_key(&arrival.key);
-        let batch = self.open(number, arrival, version, dataset, object.as_ref()).await?;
+        let batch = self.open(number, arrival, version, &in_force.catalogue, object.as_ref()).await?;
         info!(batch = number, dataset = ?batch.dataset, status = %batch.status, "A batch is open.");
         match (batch.status, dataset, object) {
             (BatchStatus::Checking, Some(dataset), Some(object)) => {
@@ -104,12 +107,14 @@ impl Ingest {
         number: u64,
         arrival: &Arrival,
         version: String,
-        dataset: Option<&Dataset>,
+        catalogue: &Catalogue,
         object: Option<&Object>,
     ) -> Result<Batch, Failure> {
         let now = Timestamp::now();
+        let dataset = catalogue.dataset_of_key(&arrival.key);
         let arrived = object.map_or(now, |object| object.modified);
         let time = dataset.map_or(Ok(arrived), |dataset| batch_time(dataset, &arrival.key, arrived));
+        let is_over = |dataset| is_over(catalogue, dataset, day_number(now), now);
         let refusal = match (&time, dataset, object) {
             (_, None, _) => Some(
                 "no dataset's prefix begins the key of the object: put it under one, or add a dataset"
@@ -117,6 +122,10 @@ impl Ingest {
             ),
             (_, _, None) => Some("the object, or this version of it, is gone: upload it again".to_owned()),
             (Err(reason), ..) => Some(reason.clone()),
+            (_, Some(dataset), _) if is_over(dataset) => Some(format!(
+                "dataset `{}` is past its last day, or its partner's contract: nothing of it is kept any more",
+                dataset.name
+            )),
             _ => None,
         };
         let batch = Batch {

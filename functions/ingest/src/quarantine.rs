@@ -41,6 +41,8 @@ pub mod code {
     pub const TOO_MANY_IDENTITIES: &str = "too_many_identities";
     /// More profiles hold the partner's ID than one ID may refer to.
     pub const TOO_MANY_REFERENCES: &str = "too_many_references";
+    /// An identity of the row is of a person who was deleted. What the row says is not kept.
+    pub const SUPPRESSED: &str = "suppressed";
 }
 
 /// A row that was set aside.
@@ -75,7 +77,8 @@ impl Line {
         }
     }
 
-    /// A row that passed the reader and cannot be used all the same.
+    /// A row that passed the reader and cannot be used all the same. Of who was deleted nothing is kept but where the row
+    /// stands in its file.
     pub fn of(row: StagedRow, code: &str, reason: String) -> Line {
         Line {
             line: row.line,
@@ -83,7 +86,7 @@ impl Line {
             code: code.to_owned(),
             reason,
             raw: None,
-            attributes: Some(row.attributes),
+            attributes: (code != code::SUPPRESSED).then_some(row.attributes),
         }
     }
 }

@@ -3,10 +3,10 @@
 //! A schema that was mended, or a field that is mapped only now, so reaches what was said before. Signals and logins are
 //! heard in the order of their times, and what is newer stands; displays and clicks were counted when they came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 
-use aws::InForce;
+use aws::{Holder, InForce};
 use domain::edge::consent::may_collect;
 use domain::edge::received::{FORMAT, Received};
 use domain::edge::signal;
@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::handler::{Failure, Ingest};
+use crate::quarantine::code;
 
 /// How often a visitor is tried again who comes by at the same moment.
 const ATTEMPTS: u32 = 5;
@@ -65,13 +66,46 @@ impl Ingest {
         Ok(())
     }
 
+    /// The events of a visitor without those of people who were deleted: all of them where the ECID is such a person's,
+    /// else those with their logins.
+    async fn of_people_who_are_kept(
+        &self,
+        ecid: &IdentityKey,
+        events: Vec<Received>,
+    ) -> Result<Vec<Received>, Failure> {
+        let logins = events.iter().flat_map(|event| &event.login).map(|identity| &identity.key);
+        let keys: BTreeSet<&IdentityKey> = logins.chain([ecid]).collect();
+        let mut deleted = BTreeSet::new();
+        for key in keys {
+            if self.store.identities.holder(key).await? == Holder::Suppressed {
+                deleted.insert(key.clone());
+            }
+        }
+        let is_kept = |event: &Received| {
+            !deleted.contains(ecid) && event.login.iter().all(|identity| !deleted.contains(&identity.key))
+        };
+        let (kept, refused): (Vec<_>, Vec<_>) = events.into_iter().partition(is_kept);
+        if !refused.is_empty() {
+            warn!(
+                code = code::SUPPRESSED,
+                events = refused.len(),
+                "Events of people who were deleted are not heard."
+            );
+        }
+        Ok(kept)
+    }
+
     /// Has a visitor say again what their events said.
     async fn hear(&self, in_force: &InForce, ecid: String, events: Vec<Received>) -> Result<(), Failure> {
         let namespace = in_force.catalogue.ecid_namespace();
         let namespace = namespace.ok_or("the catalogue has no namespace `ECID`")?;
         let key: IdentityKey = self.keyring().await?.identity(namespace, &ecid)?.key;
+        let events = self.of_people_who_are_kept(&key, events).await?;
         for _ in 0..ATTEMPTS {
             let stored = self.store.visitors.get(&key).await?;
+            if stored.visitor.suppressed.is_some() {
+                return Ok(());
+            }
             let mut visitor = stored.visitor.clone();
             visitor.ecid.clone_from(&ecid);
             for event in &events {

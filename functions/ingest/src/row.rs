@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws::{Error, Reference, Store};
+use aws::{Error, Holder, Reference, Store};
 use domain::dataset::{Dataset, OnUnmatched};
 use domain::fragment::{Change, Fragment, FragmentKey, Record, WriteRules, decide};
 use domain::graph::linking::Rules;
@@ -135,14 +135,16 @@ impl<'a> Applier<'a> {
         if self.intake.is_keyed_by_partner_id() {
             return self.enrich(record).await;
         }
-        if let Some(profile) = self.store.identities.link(&record.primary.key).await? {
-            return self.write(record, &profile, Around::of(race)).await;
-        }
-        for identity in &record.others {
-            if let Some(profile) = self.store.identities.link(&identity.key).await? {
-                // Its fragment may say the same there: it was written before the primary identity went.
-                let around = Around { anew: true, ..Around::of(race) };
-                return self.write(record, &profile, around).await;
+        for identity in record.identities() {
+            match self.store.identities.holder(&identity.key).await? {
+                Holder::Profile(profile) => {
+                    // The fragment of one that is found by another identity may say the same there: it was written before
+                    // the primary identity went.
+                    let anew = identity.key != record.primary.key;
+                    return self.write(record, &profile, Around { anew, ..Around::of(race) }).await;
+                }
+                Holder::Suppressed => return Ok(Try::Settled(suppressed())),
+                Holder::Nobody => {}
             }
         }
         match self.dataset.on_unmatched {
@@ -163,6 +165,9 @@ impl<'a> Applier<'a> {
             }
             let stands = self.store.profiles.graph(&profile).await?;
             if let Some(stands) = stands.filter(|stands| stands.identities.contains_key(first)) {
+                if stands.is_closed() {
+                    return Ok(Try::Settled(suppressed()));
+                }
                 // It was born before: by an attempt that died, or by a row that shares the first identity.
                 let around = Around { born: Some((profile.clone(), stands)), ..Around::of(race) };
                 return self.write(record, &profile, around).await;
@@ -213,12 +218,14 @@ impl<'a> Applier<'a> {
                 Linked::Held { created } => fragment.created_profile = created,
                 Linked::Refused(refused) => return Ok(refused),
             }
+        } else if self.intake.is_keyed_by_partner_id() && self.is_closed(profile).await? {
+            return Ok(Try::Settled(suppressed()));
         }
         self.put(record, profile, stored.as_ref(), fragment).await
     }
 
     /// Claims identities that the profile's graph names already. Where one was claimed by another profile in the
-    /// meantime, the graph gives it up, and the record is looked at anew.
+    /// meantime, or its person deleted, the graph gives it up, and the record is looked at anew.
     async fn claim(
         &self,
         mut identities: Vec<&Identity>,
@@ -337,6 +344,11 @@ impl Around {
     fn of(race: u32) -> Around {
         Around { thoroughly: race > 0, ..Around::default() }
     }
+}
+
+fn suppressed() -> Outcome {
+    let reason = "the person was deleted: whoever sent the row is to take them out of the file";
+    Outcome::SetAside(code::SUPPRESSED, reason.to_owned())
 }
 
 fn contradictory(contradiction: &Contradiction) -> Outcome {

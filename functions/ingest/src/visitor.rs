@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws::{InForce, MOST_REPORTED, Store};
+use aws::{Holder, InForce, MOST_REPORTED, Store};
 use domain::catalogue::Catalogue;
 use domain::dataset::Dataset;
 use domain::edge::person::{Named, Person, is_a_person};
@@ -24,13 +24,15 @@ use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
 use domain::name::DatastreamName;
 use domain::namespace::ECID;
-use domain::profile::day;
+use domain::profile::{day, day_number};
+use domain::removal::is_over;
 use domain::schema::Schema;
 use domain::value::{self, Object, Value};
 use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::handler::{Failure, Ingest};
+use crate::quarantine::code;
 use crate::row::{Applier, Outcome};
 
 mod leave;
@@ -95,7 +97,26 @@ impl Linking<'_> {
     /// may hold copies by what this worker did before; those that it touches now are added.
     async fn run(&self, touched: &mut BTreeSet<ProfileId>) -> Result<bool, Failure> {
         let Store { identities, visitors, profiles, .. } = self.store;
-        let linked = identities.link(self.ecid).await?;
+        if self.visitor().suppressed.is_some() {
+            return self.forget_everywhere().await;
+        }
+        let linked = match identities.holder(self.ecid).await? {
+            Holder::Profile(profile) => Some(profile),
+            Holder::Nobody => None,
+            Holder::Suppressed => {
+                visitors.suppress(self.ecid, self.now).await?;
+                return Ok(false);
+            }
+        };
+        if self.has_deleted_login().await? {
+            warn!(
+                code = code::SUPPRESSED,
+                "A visitor logged in as somebody who was deleted, and is forgotten."
+            );
+            let rest = self.visitor().without_person();
+            visitors.put(self.ecid, &rest, self.stored.version, self.now).await?;
+            return Ok(false);
+        }
         for holder in self.stored.link.holders().filter(|holder| linked.as_ref() != Some(*holder)) {
             touched.insert(holder.clone());
             touched.extend(self.store.live(holder).await?.map(|(profile, _)| profile));
@@ -120,6 +141,29 @@ impl Linking<'_> {
             Some(profile) => self.note_linked(profile, link).await,
             None => Ok(false),
         }
+    }
+
+    /// Takes the visitor of somebody who was deleted off every profile that may hold copies. What is closed is erased as
+    /// a whole.
+    async fn forget_everywhere(&self) -> Result<bool, Failure> {
+        let mut holders = BTreeSet::new();
+        for holder in self.stored.link.holders() {
+            let named = self.store.profiles.graph(holder).await?.map(|graph| (holder.clone(), graph));
+            let both = named.into_iter().chain(self.store.live(holder).await?);
+            holders.extend(both.filter(|(_, graph)| !graph.is_closed()).map(|(profile, _)| profile));
+        }
+        self.leave_all_but(None, &holders).await?;
+        self.note_linked(None, self.stored.link.clone()).await
+    }
+
+    /// Whether somebody has logged in who was deleted.
+    async fn has_deleted_login(&self) -> Result<bool, Failure> {
+        for identity in self.visitor().login.iter().flat_map(|login| &login.identities) {
+            if self.store.identities.holder(&identity.key).await? == Holder::Suppressed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Notes where the visitor is linked, and counts what pages have reported.
@@ -223,6 +267,10 @@ impl Linking<'_> {
         for (name, signal) in &self.visitor().signals {
             let dataset = self.catalogue().datasets.get(name).filter(|dataset| dataset.events().is_some());
             let Some(dataset) = dataset else { continue };
+            // What the sweep deletes is not to be brought back.
+            if is_over(self.catalogue(), dataset, day_number(signal.at), self.now) {
+                continue;
+            }
             match self.part(dataset, signal.attributes.clone(), self.token(signal.at), None) {
                 Ok(part) => signals.push(part),
                 Err(error) => warn!(dataset = %name, %error, "What a visitor left is of no use."),
@@ -250,7 +298,8 @@ impl Linking<'_> {
     fn dataset_of_events(&self, datastream: &DatastreamName) -> Option<&Dataset> {
         self.catalogue().datasets.values().find(|dataset| {
             let of_events = dataset.events().filter(|events| events.fields.is_empty());
-            of_events.is_some_and(|events| events.datastream == *datastream)
+            let is_it = of_events.is_some_and(|events| events.datastream == *datastream);
+            is_it && !is_over(self.catalogue(), dataset, day_number(self.now), self.now)
         })
     }
 

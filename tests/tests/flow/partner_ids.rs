@@ -47,7 +47,7 @@ async fn bank() -> Bank {
     bank
 }
 
-async fn travel(bank: &Bank, day: &str, rows: &str) {
+pub async fn travel(bank: &Bank, day: &str, rows: &str) {
     let key = format!("partners/northlight-travel/travel-{day}.csv");
     bank.flow.bring(&key, &format!("northlight_id,trips\n{rows}")).await;
 }
@@ -132,7 +132,7 @@ config:
 ";
 
 /// A bank that makes prospects of those whom nobody knows, and sends them to an agency.
-async fn bank_with_prospects() -> Bank {
+pub async fn bank_with_prospects() -> Bank {
     let bank = bank().await;
     let project = &bank.flow.local.project;
     project.edit(
@@ -151,7 +151,7 @@ async fn bank_with_prospects() -> Bank {
     bank
 }
 
-async fn prospect(bank: &Bank, partner_id: &str) -> Option<Profile> {
+pub async fn prospect(bank: &Bank, partner_id: &str) -> Option<Profile> {
     let store = &bank.flow.local.store;
     let key = bank.identity("NorthlightID", partner_id).await.key;
     let reference = store.identities.references(&key).await.unwrap().pop()?;

@@ -36,12 +36,12 @@ const fn kind(name: &'static str, key: &'static str, steps: &'static [Step]) -> 
 }
 
 static KINDS: [Kind; 8] = [
-    kind("graph", keys::GRAPH, &[steps::graph_from_1]),
+    kind("graph", keys::GRAPH, &[steps::graph_from_1, steps::graph_from_2]),
     kind("fragment", keys::FRAGMENT, &[]),
     kind("memberships", "M#", &[]),
     kind("delivery", keys::DELIVERY, &[]),
-    kind("visitor", keys::VISITOR, &[steps::visitor_from_1]),
-    kind("link", keys::LINK, &[]),
+    kind("visitor", keys::VISITOR, &[steps::visitor_from_1, steps::visitor_from_2]),
+    kind("link", keys::LINK, &[steps::link_from_1]),
     kind("reference", keys::REFERENCE, &[]),
     kind("refusal", "refusal#", &[steps::refusal_from_1]),
 ];

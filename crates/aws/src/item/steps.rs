@@ -11,6 +11,18 @@ use super::Item;
 /// lacks of these there is none of; but a build that knows form 1 alone would write the graph back without them.
 pub(super) fn graph_from_1(_: &mut Item) {}
 
+/// Form 3 knows how a profile ends. What form 2 holds does not end; but a build that knows form 2 alone would write to a
+/// person who was deleted, and forget that they were.
+pub(super) fn graph_from_2(_: &mut Item) {}
+
+/// Form 2 knows that the person of an identity was deleted. What form 1 holds was not; but a build that knows form 1 alone
+/// would link the identity again.
+pub(super) fn link_from_1(_: &mut Item) {}
+
+/// Form 3 knows that the person of a visitor was deleted. What form 2 holds was not; but a build that knows form 2 alone
+/// would remember the visitor again.
+pub(super) fn visitor_from_2(_: &mut Item) {}
+
 /// Form 2 knows in its `link` which profiles may hold copies besides the one that holds the visitor. What form 1 lacks there
 /// is none of; but a build that knows form 1 alone would forget them.
 pub(super) fn visitor_from_1(_: &mut Item) {}

@@ -4,6 +4,7 @@
 mod batches;
 mod catalogue;
 mod lease;
+mod receipts;
 mod refusals;
 mod runs;
 mod snapshots;
@@ -20,8 +21,9 @@ use serde::{Deserialize, Serialize};
 pub use batches::{Chunk, ChunkKey, Progress};
 pub use catalogue::{Applied, Moved};
 pub use lease::{Lease, Watermark};
+pub use receipts::{Erasure, Found, Receipt};
 pub use refusals::RefusalRecord;
-pub use runs::{Run, Slice, SliceKey};
+pub use runs::{Removed, Run, Slice, SliceKey};
 pub use snapshots::Standing;
 pub use splits::SplitRecord;
 

@@ -67,8 +67,36 @@ pub struct Slice {
     pub withheld: BTreeMap<DataflowName, u64>,
     /// Calls whose fate is unknown, by dataflow.
     pub unknown: BTreeMap<DataflowName, u64>,
+    /// What was deleted because it is over. What a lost checkpoint has repeated is not counted.
+    #[serde(skip_serializing_if = "Removed::is_nothing")]
+    pub removed: Removed,
     /// What it cost.
     pub units: Units,
+}
+
+/// What a run has deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Removed {
+    /// Fragments past their dataset's retention or last day, or their partner's contract.
+    pub fragments: u64,
+    /// Whole profiles: of people who were deleted, or of whom nothing was known any more.
+    pub profiles: u64,
+}
+
+impl Removed {
+    /// Whether nothing was deleted.
+    pub fn is_nothing(&self) -> bool {
+        *self == Removed::default()
+    }
+
+    /// Both together.
+    pub fn plus(self, other: Removed) -> Removed {
+        Removed {
+            fragments: self.fragments.saturating_add(other.fragments),
+            profiles: self.profiles.saturating_add(other.profiles),
+        }
+    }
 }
 
 const RUNS: &str = "runs";

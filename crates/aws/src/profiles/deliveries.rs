@@ -425,6 +425,31 @@ impl Profiles {
         Ok(deleted.is_some())
     }
 
+    /// Deletes a delivery state, unless something stands at the destination, or may. Says whether it is gone.
+    ///
+    /// # Errors
+    /// Where the table cannot be written.
+    pub(crate) async fn delete_delivery(
+        &self,
+        profile: &ProfileId,
+        dataflow: &DataflowName,
+    ) -> Result<bool, Error> {
+        let nothing = ["#sent", "#also", "#intent"].map(|name| format!("attribute_not_exists({name})"));
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(profile.as_str(), keys::delivery(dataflow))))
+            .condition_expression(nothing.join(" AND "))
+            .expression_attribute_names("#sent", "sent")
+            .expression_attribute_names("#also", "also")
+            .expression_attribute_names("#intent", "intent")
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let deleted = unless_refused("delete a delivery", delete.send().await)?;
+        self.meter.write(deleted.as_ref().and_then(DeleteItemOutput::consumed_capacity));
+        Ok(deleted.is_some())
+    }
+
     fn update(&self, profile: &ProfileId, dataflow: &DataflowName) -> UpdateItemFluentBuilder {
         self.client
             .update_item()

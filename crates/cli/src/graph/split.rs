@@ -89,6 +89,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             terminal::print_error(&args.identity.unknown());
             return Ok(ExitCode::from(FINDINGS));
         };
+        if graph.is_closed() {
+            terminal::print_error(&anyhow::anyhow!("the person is being deleted: nothing of them is split"));
+            return Ok(ExitCode::from(FINDINGS));
+        }
         let out = out(store, catalogue, args, first.key.clone(), &graph).await?;
         let rest: BTreeSet<_> = graph.identities.keys().filter(|key| !out.contains(*key)).cloned().collect();
         if rest.is_empty() {

@@ -22,8 +22,8 @@ use crate::terminal;
 /// Print everything that is held on a person, as JSON
 ///
 /// Identities and how they were linked, what each dataset says and since when, partners' IDs, audiences, what the edge
-/// remembers of the person's browsers, and what was sent where, when, and under which catalogue. Files that are kept for
-/// a while (inbox, staging, quarantine, exports, events) are not searched.
+/// remembers of the person's browsers, and what was sent where, when, and under which catalogue; and that the person was
+/// deleted, if so. Files that are kept for a while (inbox, staging, quarantine, exports, events) are not searched.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary privacy access --namespace Email --value bobby.bank@example.com
@@ -52,12 +52,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             alone = (stored.version > 0).then(|| visitor(&people.identity.key, &stored));
         }
         let is_empty = profiles.is_empty() && alone.is_none();
+        let suppressed = store.identities.suppression(&people.identity.key).await?;
         terminal::print_json(&json!({
             "identity": people.identity.key,
             "namespace": people.namespace.code,
             "at": now,
             "profiles": profiles,
             "visitor": alone,
+            "suppressed": suppressed,
         }))?;
         Ok(if is_empty { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
     })
@@ -101,6 +103,7 @@ fn document(
     Ok(json!({
         "profile": profile.id,
         "merged_into": profile.graph.merged_into,
+        "ending": profile.graph.ending,
         "identities": identities.collect::<Vec<_>>(),
         "links": links.collect::<Vec<_>>(),
         "records": records.collect::<Vec<_>>(),

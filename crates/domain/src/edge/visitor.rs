@@ -85,6 +85,9 @@ pub struct Visitor {
     /// Who logged in last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
+    /// When the person was deleted whose visitor this is: nothing is remembered of it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Timestamp>,
 }
 
 /// An event that audiences look back at.
@@ -227,6 +230,13 @@ impl Visitor {
             && self.notified.is_empty()
             && self.consent.is_none()
             && self.login.is_none()
+            && self.suppressed.is_none()
+    }
+
+    /// The visitor without what somebody left who turned out to have been deleted: the word on consent of whoever uses
+    /// the browser alone.
+    pub fn without_person(&self) -> Visitor {
+        Visitor { ecid: self.ecid.clone(), consent: self.consent.clone(), ..Visitor::default() }
     }
 
     /// Whether the visitor allows anything to be kept. What is stored was allowed when it came: only a refusal matters.

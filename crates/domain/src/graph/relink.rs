@@ -33,6 +33,8 @@ pub struct Neighbourhood {
     graphs: BTreeMap<ProfileId, Graph>,
     /// What identities link to, as far as somebody looked.
     links: BTreeMap<IdentityKey, Option<Link>>,
+    /// Identities of people who were deleted: they link nobody, whatever a graph says.
+    barred: BTreeSet<IdentityKey>,
 }
 
 #[derive(Debug, Clone)]
@@ -187,6 +189,17 @@ impl Neighbourhood {
         self.links.insert(identity.clone(), link);
     }
 
+    /// Notes that an identity's person was deleted.
+    pub fn bar(&mut self, identity: &IdentityKey) {
+        self.links.insert(identity.clone(), None);
+        self.barred.insert(identity.clone());
+    }
+
+    /// Whether a record names somebody who was deleted.
+    pub fn bars(&self, record: &Record) -> bool {
+        record.identities().any(|identity| self.barred.contains(&identity.key))
+    }
+
     /// Adds the graph of a profile that lives.
     pub fn add(&mut self, profile: ProfileId, graph: Graph) {
         self.graphs.insert(profile, graph);
@@ -255,8 +268,8 @@ impl Neighbourhood {
         let mut holders = BTreeMap::new();
         for (profile, graph) in &self.graphs {
             for (key, node) in &graph.identities {
-                let elsewhere =
-                    self.links.get(key).and_then(Option::as_ref).is_some_and(|link| link.live != *profile);
+                let link = self.links.get(key).and_then(Option::as_ref);
+                let elsewhere = link.is_some_and(|link| link.live != *profile) || self.barred.contains(key);
                 if !elsewhere && !holders.contains_key(key) {
                     holders.insert(key.clone(), profile.clone());
                     draft.nodes.insert(key.clone(), node.clone());

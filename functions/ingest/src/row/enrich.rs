@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use aws::{Error, Reference};
+use aws::{Error, Holder, Reference};
 use domain::dataset::OnUnmatched;
 use domain::fragment::{Fragment, FragmentKey, Record};
 use domain::graph::Graph;
 use domain::identity::{Identity, IdentityKey, ProfileId};
 
-use super::{Applier, Around, Linked, MOST_EPOCHS, Outcome, Try};
+use super::{Applier, Around, Linked, MOST_EPOCHS, Outcome, Try, suppressed};
+use crate::quarantine::code;
 
 /// The profiles that hold a partner's ID.
 #[derive(Default)]
@@ -24,6 +25,10 @@ impl Applier<'_> {
     pub(super) async fn enrich(&self, record: &Record) -> Result<Try, Error> {
         let Holders { known, prospects } = self.holders(&record.primary.key).await?;
         if known.is_empty() {
+            // Whoever held the ID and was deleted does not come back as a prospect.
+            if self.store.identities.holder(&record.primary.key).await? == Holder::Suppressed {
+                return Ok(Try::Settled(suppressed()));
+            }
             let tried = match (prospects.first(), self.dataset.on_unmatched) {
                 (Some(prospect), _) => self.write(&of_prospect(record), prospect, Around::default()).await?,
                 (None, OnUnmatched::Prospect) => self.create_prospect(&of_prospect(record)).await?,
@@ -86,8 +91,11 @@ impl Applier<'_> {
                 return self.write(record, &profile, Around::default()).await;
             }
             let stands = self.store.profiles.graph(&profile).await?;
+            if stands.as_ref().is_some_and(|stands| stands.receipt().is_some()) {
+                return Ok(Try::Settled(suppressed()));
+            }
             // An attempt that died has created it, or a row of another dataset; one that has become known is over.
-            if stands.is_some_and(|stands| stands.merged_into.is_none()) {
+            if stands.is_some_and(|stands| stands.merged_into.is_none() && !stands.is_closed()) {
                 return self.write(record, &profile, Around::default()).await;
             }
         }
@@ -96,17 +104,25 @@ impl Applier<'_> {
 
     /// Puts the record's fragment on the list of a profile, before it is written.
     pub(super) async fn list(&self, record: &Record, profile: &ProfileId) -> Result<Linked, Error> {
+        if self.is_closed(profile).await? {
+            return Ok(Linked::Refused(Try::Settled(suppressed())));
+        }
         match self.put_on_list(&self.key(record), profile).await? {
             Some(graph) => Ok(Linked::Held { created: graph.born == record.token }),
             None => Ok(Linked::Refused(Try::Raced)),
         }
     }
 
-    /// Puts a fragment on the list of a profile; nothing, where the profile is gone, has become another, or somebody else
-    /// wrote it: what is written to it then would stay there for good.
+    /// Whether nothing is written to a profile any more.
+    pub(super) async fn is_closed(&self, profile: &ProfileId) -> Result<bool, Error> {
+        Ok(self.store.profiles.graph(profile).await?.is_some_and(|graph| graph.is_closed()))
+    }
+
+    /// Puts a fragment on the list of a profile; nothing, where the profile is gone, is closed, has become another, or
+    /// somebody else wrote it: what is written to it then would stay there for good.
     async fn put_on_list(&self, fragment: &FragmentKey, profile: &ProfileId) -> Result<Option<Graph>, Error> {
         let Some(graph) = self.store.profiles.graph(profile).await? else { return Ok(None) };
-        if graph.merged_into.is_some() {
+        if graph.merged_into.is_some() || graph.is_closed() {
             return Ok(None);
         }
         let Some(next) = graph.listing(fragment) else { return Ok(Some(graph)) };
@@ -140,7 +156,14 @@ impl Applier<'_> {
     /// The profile has everything before the prospect gives anything up: whoever dies in between is repeated.
     async fn absorb(&self, prospect: &ProfileId, known: &ProfileId) -> Result<bool, Error> {
         let profiles = &self.store.profiles;
+        // What is said of somebody who was deleted ends with the prospect.
+        if self.is_closed(known).await? {
+            return Ok(true);
+        }
         let Some(stored) = profiles.load(prospect).await? else { return Ok(true) };
+        if stored.graph.is_closed() {
+            return Ok(true);
+        }
         for (key, fragment) in &stored.fragments {
             if !self.hand_over(key, fragment, known).await? {
                 return Ok(false);
@@ -191,10 +214,12 @@ fn of_prospect(record: &Record) -> Record {
 fn weightier(one: Outcome, other: Outcome) -> Outcome {
     let weight = |outcome: &Outcome| match outcome {
         Outcome::Unmatched => 0,
-        Outcome::Older => 1,
-        Outcome::Unchanged => 2,
-        Outcome::Ingested { .. } => 3,
-        Outcome::SetAside(..) => 4,
+        // Of several who hold an ID one may be deleted: all others are as they were.
+        Outcome::SetAside(code::SUPPRESSED, _) => 1,
+        Outcome::Older => 2,
+        Outcome::Unchanged => 3,
+        Outcome::Ingested { .. } => 4,
+        Outcome::SetAside(..) => 5,
     };
     if weight(&other) > weight(&one) { other } else { one }
 }

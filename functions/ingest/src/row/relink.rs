@@ -1,6 +1,6 @@
 //! Linking a record's identities: the graphs that it touches are read, linked anew by the rules, and written together.
 
-use aws::{Error, MOST_RELINKED, Visit};
+use aws::{Error, Holder, MOST_RELINKED, Visit};
 use domain::dataset::OnUnmatched;
 use domain::fragment::Record;
 use domain::graph::{Neighbourhood, Relinked};
@@ -8,7 +8,7 @@ use domain::identity::{Identity, IdentityKey, ProfileId};
 use jiff::Timestamp;
 use tracing::info;
 
-use super::{Applier, Around, Linked, Outcome, Try};
+use super::{Applier, Around, Linked, Outcome, Try, suppressed};
 use crate::quarantine::code;
 
 impl Applier<'_> {
@@ -24,6 +24,9 @@ impl Applier<'_> {
             return self.list(record, profile).await;
         }
         let neighbourhood = self.look_around(record, around).await?;
+        if neighbourhood.bars(record) {
+            return Ok(Linked::Refused(Try::Settled(suppressed())));
+        }
         let mut relinking = neighbourhood.hear(&self.linking, record, &self.dataset.name);
         let home = relinking.part_of(&record.primary.key).and_then(|part| part.profile.as_ref());
         if home.is_none() && self.dataset.on_unmatched == OnUnmatched::SetAside {
@@ -65,16 +68,30 @@ impl Applier<'_> {
     }
 
     async fn look_up(&self, identity: &IdentityKey, around: &mut Neighbourhood) -> Result<(), Error> {
-        let Some(named) = self.store.identities.link(identity).await? else {
-            around.note(identity, None);
-            return Ok(());
+        let named = match self.store.identities.holder(identity).await? {
+            Holder::Profile(named) => named,
+            Holder::Suppressed => {
+                around.bar(identity);
+                return Ok(());
+            }
+            Holder::Nobody => {
+                around.note(identity, None);
+                return Ok(());
+            }
         };
         let mut live = named.clone();
         if !around.has(&named)
             && let Some((found, graph)) = self.store.live(&named).await?
         {
+            // A person is deleted by their graph first, and the word on each identity follows.
+            if graph.receipt().is_some() {
+                around.bar(identity);
+                return Ok(());
+            }
             live = found.clone();
-            around.add(found, graph);
+            if !graph.is_closed() {
+                around.add(found, graph);
+            }
         }
         around.note(identity, Some((named, live)));
         Ok(())

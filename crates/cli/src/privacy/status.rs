@@ -1,0 +1,156 @@
+//! `tributary privacy status`: how far a deletion is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anstream::print;
+use anyhow::{Context, Result};
+use aws::{Receipt, Store};
+use clap::Parser;
+use domain::identity::ProfileId;
+use domain::name::DataflowName;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::FINDINGS;
+use crate::connection::with_store;
+use crate::terminal::{self, BOLD, Format, GREEN, YELLOW};
+use crate::words::{number, time};
+
+/// Show how far the deletion of a person is
+///
+/// The receipt, which holds nothing of the person, with what is left to be done.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  tributary privacy status 01KEXAMPLERECEPT0000000000
+  tributary privacy status 01KEXAMPLERECEPT0000000000 --format json
+
+Exit codes: 0 the person is erased; 1 something is left to be withdrawn or erased; 2 could not be done.")]
+pub(crate) struct Args {
+    /// The receipt's id
+    receipt: String,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    with_store(async |store| {
+        let receipt = store.ledger.receipt(&args.receipt).await?;
+        let receipt = receipt.with_context(|| format!("there is no receipt `{}`", args.receipt))?;
+        let status = Status::of(store, receipt).await?;
+        match args.format {
+            Format::Json => terminal::print_json(&status)?,
+            Format::Text => print!("{}", status.text()),
+        }
+        Ok(if status.done { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    })
+}
+
+/// A receipt, and how far it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    #[serde(flatten)]
+    receipt: Receipt,
+    /// Whether every profile is erased.
+    done: bool,
+    profiles: BTreeMap<ProfileId, State>,
+}
+
+/// How far a profile's deletion is.
+#[derive(Debug, Default, PartialEq, Serialize)]
+struct State {
+    /// Dataflows of which something stands, or may stand.
+    standing: Vec<DataflowName>,
+    /// Of these, those of whose last call nobody knows the fate: a person has to decide on it.
+    unknown: Vec<DataflowName>,
+    /// When each dataflow's withdrawal was confirmed.
+    withdrawn: BTreeMap<DataflowName, Timestamp>,
+    /// When the profile was erased.
+    erased: Option<Timestamp>,
+}
+
+impl Status {
+    /// How far the deletion of a receipt is.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) async fn of(store: &Store, receipt: Receipt) -> Result<Status> {
+        let erasures = store.ledger.erasures(&receipt.id).await?;
+        let mut profiles = BTreeMap::new();
+        for id in receipt.found.keys() {
+            let mut state = State::default();
+            if let Some(erasure) = erasures.iter().find(|erasure| erasure.profile == *id) {
+                state.withdrawn = erasure.withdrawn.clone();
+                state.erased = erasure.ended;
+            } else if let Some(profile) = store.profiles.load(id).await? {
+                for (dataflow, delivery) in &profile.deliveries {
+                    match &delivery.outcome {
+                        _ if delivery.stands() => state.standing.push(dataflow.clone()),
+                        Some(outcome) => _ = state.withdrawn.insert(dataflow.clone(), outcome.at),
+                        None => {}
+                    }
+                    if delivery.unknown().is_some() {
+                        state.unknown.push(dataflow.clone());
+                    }
+                }
+            }
+            profiles.insert(id.clone(), state);
+        }
+        let done = profiles.values().all(|state| state.erased.is_some());
+        Ok(Status { receipt, done, profiles })
+    }
+
+    /// Whether nobody was found who had the identity.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.profiles.is_empty()
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let Receipt { id, at, by, reason, suppressed, found, goes } = &self.receipt;
+        let mut text = format!("{BOLD}receipt {id}{BOLD:#}\n  asked for  {} by {by}", time(*at));
+        if let Some(reason) = reason {
+            let _ = write!(text, ": {reason}");
+        }
+        let _ = writeln!(text, "\n  suppressed {}", plural(*suppressed, "identity", "identities"));
+        for (profile, state) in &self.profiles {
+            let _ = writeln!(text, "  profile    {profile}: {}", state.text());
+            for (what, count) in found.get(profile).iter().flat_map(|found| &found.items) {
+                let _ = writeln!(text, "    {what}: {}", number(*count));
+            }
+            for (dataflow, at) in &state.withdrawn {
+                let _ = writeln!(text, "    withdrawn from `{dataflow}`: {}", time(*at));
+            }
+        }
+        text.push_str("  goes by itself, if it is there:\n");
+        for (what, at) in goes {
+            let _ = writeln!(text, "    by {}  {what}", at.strftime("%Y-%m-%d"));
+        }
+        text
+    }
+}
+
+impl State {
+    fn text(&self) -> String {
+        let names = |names: &[DataflowName]| {
+            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        };
+        match self.erased {
+            Some(at) => format!("{GREEN}erased{GREEN:#} {}", time(at)),
+            None if !self.unknown.is_empty() => format!(
+                "{YELLOW}waits for a decision{YELLOW:#} on {}: see `tributary deliveries unknown`",
+                names(&self.unknown)
+            ),
+            None if !self.standing.is_empty() => {
+                format!("{YELLOW}being withdrawn{YELLOW:#} from {}", names(&self.standing))
+            }
+            None => format!("{YELLOW}withdrawn{YELLOW:#}, erased by the next evaluation"),
+        }
+    }
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
