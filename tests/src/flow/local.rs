@@ -100,8 +100,8 @@ impl Local {
     pub fn tables(&self) -> Store {
         let endpoint = std::env::var("TRIBUTARY_TEST_DYNAMODB")
             .expect("TRIBUTARY_TEST_DYNAMODB says where DynamoDB Local is: run `cargo xtask test`");
-        // The tables are those of LocalStack's only account.
-        let account = Credentials::new("000000000000", "test", None, None, "test");
+        // DynamoDB Local keeps tables apart by the key of whoever asks, and LocalStack asks by account and region.
+        let account = Credentials::new("000000000000useast1", "test", None, None, "test");
         let provider = SharedCredentialsProvider::new(account);
         let config = self.config.to_builder().endpoint_url(endpoint).credentials_provider(provider).build();
         Store::of(self.store.deployment.clone(), &config)
