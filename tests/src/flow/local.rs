@@ -93,7 +93,7 @@ impl Local {
     }
 
     /// The deployment's tables by DynamoDB Local itself, which `TRIBUTARY_TEST_DYNAMODB` names: LocalStack before it answers
-    /// one call at a time, so that writers would hardly meet. Other services are not there.
+    /// one call at a time, so that writers would hardly meet. Queues and objects are LocalStack's.
     ///
     /// # Panics
     /// Where there is none.
@@ -104,7 +104,10 @@ impl Local {
         let account = Credentials::new("000000000000useast1", "test", None, None, "test");
         let provider = SharedCredentialsProvider::new(account);
         let config = self.config.to_builder().endpoint_url(endpoint).credentials_provider(provider).build();
-        Store::of(self.store.deployment.clone(), &config)
+        let mut store = Store::of(self.store.deployment.clone(), &config);
+        store.queues = self.store.queues.clone();
+        store.objects = self.store.objects.clone();
+        store
     }
 
     /// Applies the project as it is in its folder, as `tributary apply` does.
