@@ -70,6 +70,17 @@ fn the_same_project_changes_nothing() {
 }
 
 #[test]
+fn a_consent_policy_is_a_change_though_it_meets_no_dataflow() {
+    let more = changed(&[]);
+    let policy = "status: ENABLED\nif: {label: S2}\nthen: {field: tier, values: [plus]}\n";
+    fs::write(more.path().join("policies/consent.yaml"), policy).unwrap();
+    let output = plan(more.path(), &["--against", &example().display().to_string()]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("consent policies") && shown.contains("consent"), "{shown}");
+    assert!(!shown.contains("nothing would change"), "{shown}");
+}
+
+#[test]
 fn what_a_contract_that_allows_less_would_block_is_told_and_the_exit_code_is_1() {
     let less = changed(&[("partners/northlight.yaml", CONTRACT, "    - Analytics\n")]);
     let output = plan(less.path(), &["--against", &example().display().to_string(), "--format", "json"]);

@@ -48,7 +48,13 @@ impl Files {
             if name.starts_with('.') {
                 continue;
             }
-            if entry.path().is_dir() {
+            if entry.file_type()?.is_symlink() && entry.path().is_dir() {
+                // It may lead back to where it stands.
+                let message =
+                    "this is a link to another folder: expected the files of the project themselves";
+                let help = "copy the files here, or take the link out".to_owned();
+                Notes::of(&path, problems).note(Position::START, message.to_owned(), Some(help));
+            } else if entry.path().is_dir() {
                 self.read_below(&entry.path(), &format!("{path}/"), problems)?;
             } else if name.ends_with(".yaml") || name.ends_with(".yml") || is_document(&path) {
                 self.read_file(&entry.path(), path, problems);

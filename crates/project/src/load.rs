@@ -115,7 +115,7 @@ fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut V
     let schemas = schemas.map(|(profile, events)| Schemas { profile, events });
     scope.catalogue.audiences =
         forms.audiences.compile(problems, |name, form, notes| form.compile(name, schemas, &scope, notes));
-    audience::check_circles(forms, &scope.catalogue.audiences, problems);
+    audience::check_references(forms, &scope.catalogue, problems);
     scope.catalogue.destinations =
         forms.destinations.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
     scope.catalogue.dataflows = forms

@@ -31,6 +31,7 @@ pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Chan
         "datasets" = datasets;
         "merge policies" = merge_policies;
         "policies" = policies;
+        "consent policies" = consent_policies;
         "audiences" = audiences;
         "destinations" = destinations;
         "dataflows" = dataflows;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::audience::{Audience, DefinitionHash, Evaluation, Population};
+use domain::catalogue::Catalogue;
 use domain::merge::IdentityGraph;
 use domain::name::{AudienceName, MergePolicyName};
 use pql::Schemas;
@@ -198,12 +199,39 @@ impl AudienceForm {
     }
 }
 
+/// How many audiences may refer to each other in a row: to explain one goes through all of them, one within the other.
+const LONGEST_WAY: usize = 32;
+
+/// Notes what is wrong with how audiences refer to each other.
+pub(crate) fn check_references(forms: &Forms, catalogue: &Catalogue, problems: &mut Vec<Problem>) {
+    let Ok(ordered) = catalogue.audiences_in_order() else {
+        return check_circles(forms, &catalogue.audiences, problems);
+    };
+    let mut ways: BTreeMap<&AudienceName, usize> = BTreeMap::new();
+    for audience in ordered {
+        let way = 1 + audience.refers_to.iter().filter_map(|name| ways.get(name)).max().unwrap_or(&0);
+        ways.insert(&audience.name, way);
+        // Those that refer to it in turn are not told of.
+        if way == LONGEST_WAY + 1 {
+            let message = format!(
+                "{way} audiences refer to each other in a row up to this one: expected at most {LONGEST_WAY}"
+            );
+            Notes::of(forms.audiences.file(&audience.name), problems).note(
+                place(forms, &audience.name),
+                message,
+                "ask here for what the audiences at the beginning ask for".to_owned(),
+            );
+        }
+    }
+}
+
+fn place(forms: &Forms, audience: &AudienceName) -> Position {
+    let part = forms.audiences.parts.get(audience);
+    part.and_then(|part| part.form.as_ref()).map_or(Position::START, AudienceForm::place)
+}
+
 /// Notes every circle of audiences that refer to each other: none of them could be evaluated first.
-pub(crate) fn check_circles(
-    forms: &Forms,
-    audiences: &BTreeMap<AudienceName, Audience>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_circles(forms: &Forms, audiences: &BTreeMap<AudienceName, Audience>, problems: &mut Vec<Problem>) {
     let mut known = BTreeSet::new();
     for start in audiences.keys() {
         let Some(circle) = circle_from(start, audiences) else { continue };
@@ -211,12 +239,10 @@ pub(crate) fn check_circles(
         if !known.insert(circle.iter().copied().collect::<BTreeSet<_>>()) {
             continue;
         }
-        let part = forms.audiences.parts.get(start);
-        let at = part.and_then(|part| part.form.as_ref()).map_or(Position::START, AudienceForm::place);
         let way: Vec<String> = circle.iter().chain([&start]).map(|name| format!("`{name}`")).collect();
         let message = format!("audiences refer to each other in a circle: {}", way.join(" -> "));
         Notes::of(forms.audiences.file(start), problems).note(
-            at,
+            place(forms, start),
             message,
             "take one reference out".to_owned(),
         );

@@ -426,6 +426,36 @@ fn a_folder_without_a_project() {
 }
 
 #[test]
+fn audiences_may_refer_to_each_other_so_often_in_a_row_and_no_more() {
+    let told = |count: usize| {
+        let folder = changed(|folder| {
+            for number in 1..=count {
+                let expression = match number {
+                    1 => "crmId.isNotNull()".to_owned(),
+                    _ => format!("inSegment(\"a{}\")", number - 1),
+                };
+                let file = folder.join(format!("audiences/a{number}.yaml"));
+                fs::write(file, format!("expression: {expression}\n")).unwrap();
+            }
+        });
+        Project::load(folder.path(), &Kit).err().map(|problems| problems.to_string())
+    };
+    assert_eq!(told(32), None);
+    let told = told(40).unwrap();
+    assert!(told.starts_with("audiences/a33.yaml:1:13: 33 audiences refer to each other in a row"), "{told}");
+    assert_eq!(told.lines().count(), 1, "of those beyond nothing is said: {told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_folders_are_not_followed() {
+    let folder = changed(|folder| std::os::unix::fs::symlink(".", folder.join("again")).unwrap());
+    let told = Project::load(folder.path(), &Kit).err().unwrap().to_string();
+    assert!(told.starts_with("again:1:1: this is a link to another folder"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
 fn core_policies() {
     const EXPORT: &str = "description: Nothing leaves\nstatus: ENABLED\nmarketing_actions: [Export to Third Party]\ndeny: {label: C2}\n";
     check(
