@@ -166,6 +166,12 @@ fn a_consent_that_would_be_asked_for_is_told() {
         "{shown}"
     );
     assert!(shown.contains("allowed by consent"), "{shown}");
+    assert!(shown.contains("are withdrawn") && !shown.contains("are sent"), "{shown}");
+
+    let output = plan(&example(), &["--against", &asking.path().display().to_string()]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("asks for -, before tier plus (policy tier)"), "{shown}");
+    assert!(shown.contains("are sent") && !shown.contains("are withdrawn"), "{shown}");
 }
 
 #[test]

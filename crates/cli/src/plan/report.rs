@@ -171,9 +171,16 @@ fn flip_text(flip: &Flip) -> String {
 
 fn asked_text(asked: &Asked) -> String {
     let Asked { dataflow, before, after } = asked;
+    let is_tighter = after.iter().any(|required| !before.contains(required));
+    let is_looser = before.iter().any(|required| !after.contains(required));
+    let tighter = is_tighter.then_some("members who have not given what is asked for now are withdrawn");
+    let looser =
+        is_looser.then_some("members who were held back for what is not asked for any more are sent");
+    let effects: Vec<&str> = tighter.into_iter().chain(looser).collect();
     format!(
-        "{YELLOW}consent{YELLOW:#}: {BOLD}dataflow `{dataflow}`{BOLD:#} asks for {}, before {}: members who have not given it are withdrawn\n\n",
+        "{YELLOW}consent{YELLOW:#}: {BOLD}dataflow `{dataflow}`{BOLD:#} asks for {}, before {}: {}\n\n",
         listed(after.iter().map(consent)),
         listed(before.iter().map(consent)),
+        effects.join("; ")
     )
 }
