@@ -31,7 +31,8 @@ const PEOPLE: u64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_writers_merge_and_split_for_seconds() {
-    run(1, Duration::from_secs(10)).await;
+    let store = |local: &Local| Store::of(local.store.deployment.clone(), &local.config);
+    run(1, Duration::from_secs(10), store).await;
 }
 
 /// `TRIBUTARY_LOAD_SEEDS` and `TRIBUTARY_LOAD_SECONDS` say how many seeds, and how long each.
@@ -42,7 +43,7 @@ async fn nothing_is_lost_while_writers_merge_and_split_for_minutes() {
         |name: &str, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let seconds = Duration::from_secs(number("TRIBUTARY_LOAD_SECONDS", 60));
     for seed in 1..=number("TRIBUTARY_LOAD_SEEDS", 10) {
-        run(seed, seconds).await;
+        run(seed, seconds, Local::tables).await;
     }
 }
 
@@ -67,7 +68,7 @@ struct Load {
     until: Instant,
 }
 
-async fn run(seed: u64, lasts: Duration) {
+async fn run(seed: u64, lasts: Duration, store: fn(&Local) -> Store) {
     let local: Local = Desk::local().await;
     let desk = Desk::at(&local).await;
     let load = Arc::new(Load {
@@ -79,7 +80,7 @@ async fn run(seed: u64, lasts: Duration) {
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
             // A store each, as each function has.
-            let store = local.tables();
+            let store = store(&local);
             let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (number + 1));
             tokio::spawn(Writer { load: load.clone(), store, dice, number }.write())
         })
