@@ -40,6 +40,15 @@ words! {
     MarketingAction;
 }
 
+impl Label {
+    /// The label by itself, where it is named as the platform names it where it keeps labels: `core/C1` is `C1`, and
+    /// `custom/Mine` is `Mine`.
+    pub fn unqualified(&self) -> Label {
+        let name = self.0.strip_prefix("core/").or_else(|| self.0.strip_prefix("custom/"));
+        Label(name.unwrap_or(&self.0).to_owned())
+    }
+}
+
 /// The label of data that an external vendor supplies under contract (category "Partner Ecosystem").
 pub const THIRD_PARTY: &str = "Third-Party";
 

@@ -13,6 +13,7 @@ pub mod dataset;
 pub mod delivery;
 pub mod delivery_log;
 pub mod edge;
+mod entries;
 pub mod former;
 pub mod fragment;
 pub mod governance;

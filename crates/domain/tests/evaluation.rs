@@ -48,6 +48,19 @@ fn of_labels(policies: &[Value], labels: &[&str]) -> Value {
     json!({"policies": policies, "labels": labels, "action": format!("{HOST}{EXPORT}")})
 }
 
+fn of_labels_with(key: &str, value: Value) -> Value {
+    let mut request = of_labels(&[], &[]);
+    request.as_object_mut().unwrap().insert(key.to_owned(), value);
+    request
+}
+
+/// What is asked of the first dataset, said differently.
+fn of_dataset(more: Value) -> Value {
+    let mut entity = datasets().remove(0);
+    entity.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    of_datasets(json!({"entities": [entity]}))
+}
+
 /// The three datasets of the documents' example.
 fn datasets() -> Vec<Value> {
     let field = |path: &str, labels: &[&str]| json!({"path": path, "labels": labels});
@@ -107,6 +120,9 @@ fn expressions() -> Vec<Case> {
         ("a label in the wrong case", one(is("C2"), &["c2"]), "c2", ""),
         ("a label of which the denied one is a part", one(is("C1"), &["C10", "C12"]), "C10 C12", ""),
         ("a label that is given twice", one(is("C2"), &["C2", "C2"]), "C2", "p"),
+        ("a label by the name that the platform keeps it under", one(is("C2"), &["core/C2"]), "C2", "p"),
+        ("... in the expression", one(is("custom/Mine"), &["Mine"]), "Mine", "p"),
+        ("a label with a stroke in its name", one(is("b"), &["a/b"]), "a/b", ""),
         ("a custom label", one(is("Third-Party"), &["Third-Party"]), "Third-Party", "p"),
         ("one of two that must both be there", one(and([is("C3"), is("I1")]), &["C3"]), "C3", ""),
         ("the other of the two", one(and([is("C3"), is("I1")]), &["I1"]), "I1", ""),
@@ -184,6 +200,7 @@ fn statuses_and_actions() -> Vec<Case> {
         ("only policies of the action", of_labels(&[other, two.clone()], &["C2"]), "C2", "two"),
         ("policies in the order of the request", of_labels(&[first, two], &["C2"]), "C2", "z two"),
         ("no policies", of_labels(&[], &["C2"]), "C2", ""),
+        ("the id of a question", of_labels_with("id", json!({"n": 1})), "", ""),
         (
             "a policy that has no id yet",
             json!({"policies": [{"name": "New", "status": "ENABLED", "marketingActionRefs": [EXPORT], "deny": is("C2")}],
@@ -258,6 +275,18 @@ fn entities() -> Vec<Case> {
             "C5 C6",
             "",
         ),
+        (
+            "a part of a field that carries labels",
+            of_datasets(json!({"request_fields": ["/properties/geoUnit/properties/city"]})),
+            "C4 C5 C6",
+            "targeting",
+        ),
+        (
+            "a field of which parts carry labels",
+            of_datasets(json!({"request_fields": ["/properties"]})),
+            "C1 C2 C4 C5 C6",
+            "targeting",
+        ),
         ("no field: the datasets' labels stay", of_datasets(json!({"request_fields": []})), "C5 C6", ""),
         (
             "fields of one dataset only: the others are asked for whole",
@@ -266,6 +295,15 @@ fn entities() -> Vec<Case> {
             "",
         ),
         ("no dataset", of_datasets(json!({"entities": []})), "", ""),
+        (
+            "the words of the documents' bulk requests and answers",
+            json!({"policies": [], "action": EXPORT, "entityList": [{
+                "entityType": "dataset", "entityId": "d", "entityMeta": {"fields": ["address"]},
+                "dataSetLabels": {"connection": {"labels": []}, "dataset": {"labels": ["C1", "C2"]}, "fields": []},
+            }]}),
+            "C1 C2",
+            "",
+        ),
         (
             "a label of the connection counts, whatever the fields",
             of_datasets(json!({"entities": by_connection, "request_fields": []})),
@@ -347,11 +385,24 @@ fn what_is_not_of_the_documented_form_is_refused_and_says_why() {
             json!({"policies": [], "action": EXPORT, "entities": [{"entityType": "dataSet", "entityId": "d"}]}),
             "missing field `dataSetLabels`",
         ),
+        (of_labels_with("includedraft", json!(true)), "unknown field `includedraft`"),
+        (of_datasets(json!({"requestedFields": []})), "unknown field `requestedFields`"),
+        (of_dataset(json!({"dataSetLabel": {}})), "unknown field `dataSetLabel`"),
+        (of_dataset(json!({"dataSetLabels": {"field": []}})), "unknown field `field`"),
+        (of_dataset(json!({"dataSetLabels": {"dataSet": {"label": ["C2"]}}})), "unknown field `label`"),
+        (of_dataset(json!({"entityMeta": {"field": ["/a"]}})), "unknown field `field`"),
+        (
+            of_datasets(json!({"request_fields": [{"entityId": "first", "fields": []}]})),
+            "fields in no known form",
+        ),
+        (of_datasets(json!({"request_fields": "/properties/geoUnit"})), "expected a list of paths"),
     ];
     for (request, expected) in cases {
         let error = evaluate(&request).unwrap_err();
         assert!(error.contains(expected), "{error}: expected {expected}");
     }
+    let twice = r#"{"policies": [], "action": "a", "entities": [], "request_fields": {"first": ["/a"], "first": []}}"#;
+    assert!(serde_json::from_str::<Request>(twice).is_err(), "fields of a dataset that is named twice");
 }
 
 /// Any expression over a few labels, in the documented form, and whether it holds: told apart from the code under test.

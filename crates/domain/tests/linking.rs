@@ -728,6 +728,16 @@ fn pairs(event: &Event) -> BTreeSet<Vec<String>> {
     named.iter().flat_map(|one| -> Vec<Vec<String>> { pair(one) }).collect()
 }
 
+#[test]
+fn a_key_that_stands_twice_is_an_error_and_nothing_is_lost_for_it() {
+    let event = |ids: &str| serde_json::from_str::<Event>(&format!(r#"{{"t": 1, "ids": {{{ids}}}}}"#));
+    assert_eq!(event(r#""A": ["x"], "B": ["y"]"#).unwrap().ids.len(), 2);
+    assert!(event(r#""A": ["x"], "A": ["y"]"#).unwrap_err().to_string().contains("a key twice"));
+    let types = r#"{"types": {"A": "partner_id", "A": "cookie"}}"#;
+    assert!(serde_json::from_str::<Rules>(types).unwrap_err().to_string().contains("a key twice"));
+    assert_eq!(serde_json::from_str::<Rules>("{}").unwrap(), Rules::default());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

@@ -2,13 +2,18 @@
 //!
 //! It takes policies, labels and datasets as the Policy Service API writes them, so that what people have there can be
 //! tried here, and says what that API does not: which operands held, and where their labels come from.
+//!
+//! Labels and fields are what denies, so that a key of theirs that nobody knows is refused: passed over, a misspelt one
+//! would have the action allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Deny, PolicyStatus};
+use crate::entries;
 use crate::label::Label;
 
 /// What is asked: may an action be done on this data, as far as these policies say?
@@ -47,8 +52,11 @@ struct ActionRef(String);
 
 /// A dataset, and what labels it and its fields carry.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Entity {
+    /// There are datasets only.
+    #[serde(rename = "entityType")]
+    _kind: Option<IgnoredAny>,
     entity_id: String,
     #[serde(default)]
     entity_meta: EntityMeta,
@@ -59,12 +67,13 @@ struct Entity {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct EntityMeta {
     fields: Option<BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DataSetLabels {
     #[serde(default)]
     connection: Labelled,
@@ -75,29 +84,38 @@ struct DataSetLabels {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Labelled {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "labels")]
     labels: BTreeSet<Label>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LabelledField {
     path: String,
+    #[serde(deserialize_with = "labels")]
     labels: BTreeSet<Label>,
 }
 
 /// The fields that are to be evaluated: of every dataset, of datasets by their id, or in the documents' request form.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "fields in no known form, expected a list of paths, an object of such lists by `entityId`, or a list of \
+        objects with `entityId` and `entityMeta`"
+)]
 enum RequestFields {
     OfEvery(BTreeSet<String>),
-    OfEach(BTreeMap<String, BTreeSet<String>>),
+    OfEach(#[serde(deserialize_with = "entries::distinct")] BTreeMap<String, BTreeSet<String>>),
     AsRequested(Vec<RequestedEntity>),
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RequestedEntity {
+    #[serde(rename = "entityType")]
+    _kind: Option<IgnoredAny>,
     entity_id: String,
     #[serde(default)]
     entity_meta: EntityMeta,
@@ -105,7 +123,11 @@ struct RequestedEntity {
 
 /// What a request reads like.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RequestForm {
+    /// Whoever asked gets it back with the answer.
+    #[serde(rename = "id")]
+    _id: Option<IgnoredAny>,
     policies: Vec<Policy>,
     labels: Option<BTreeSet<Label>>,
     #[serde(alias = "entityList")]
@@ -121,9 +143,9 @@ impl TryFrom<RequestForm> for Request {
     type Error = &'static str;
 
     fn try_from(form: RequestForm) -> Result<Request, &'static str> {
-        let RequestForm { policies, labels, entities, request_fields, action, include_draft } = form;
+        let RequestForm { mut policies, labels, entities, request_fields, action, include_draft, _id } = form;
         let data = match (labels, entities) {
-            (Some(labels), None) => Data::Labels(labels),
+            (Some(labels), None) => Data::Labels(unqualified(&labels)),
             (None, Some(entities)) => Data::Entities(entities, request_fields),
             (Some(_), Some(_)) => return Err("both `labels` and `entities`, expected one of them"),
             (None, None) => return Err("neither `labels` nor `entities`, expected one of them"),
@@ -131,8 +153,19 @@ impl TryFrom<RequestForm> for Request {
         if policies.iter().any(|policy| policy.id.is_none() && policy.name.is_none()) {
             return Err("a policy without `id` and `name`, expected one of them");
         }
+        for policy in &mut policies {
+            policy.deny = policy.deny.unqualified();
+        }
         Ok(Request { policies, data, action, include_draft: include_draft.unwrap_or(false) })
     }
+}
+
+fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Label>, D::Error> {
+    BTreeSet::deserialize(deserializer).map(|labels| unqualified(&labels))
+}
+
+fn unqualified(labels: &BTreeSet<Label>) -> BTreeSet<Label> {
+    labels.iter().map(Label::unqualified).collect()
 }
 
 /// Which policies an action would violate, and why. Without any, the action is allowed.
@@ -198,6 +231,19 @@ impl Request {
     }
 }
 
+impl Deny {
+    /// The same of labels by themselves.
+    fn unqualified(&self) -> Deny {
+        match self {
+            Deny::Label { label } => Deny::Label { label: label.unqualified() },
+            Deny::Group { operator, operands } => Deny::Group {
+                operator: *operator,
+                operands: operands.iter().map(Deny::unqualified).collect(),
+            },
+        }
+    }
+}
+
 impl Policy {
     fn violation(
         &self,
@@ -252,12 +298,14 @@ impl fmt::Display for ActionRef {
 
 impl Entity {
     /// Every label that the requested fields carry, or all fields where none are requested. A field carries the
-    /// labels of its dataset and of the connection that it came by.
+    /// labels of its dataset and of the connection that it came by, of whatever it is part of, and of its own parts.
     fn places(&self, requested: Option<&RequestFields>) -> Vec<Found> {
         let DataSetLabels { connection, data_set, fields } = &self.data_set_labels;
         let requested = self.requested(requested);
-        let fields =
-            fields.iter().filter(|field| requested.is_none_or(|requested| requested.contains(&field.path)));
+        let is_requested = |field: &&LabelledField| {
+            requested.is_none_or(|requested| requested.iter().any(|path| is_part(path, &field.path)))
+        };
+        let fields = fields.iter().filter(is_requested);
         let fields = fields.map(|field| (field.path.as_str(), &field.labels));
         [("connection", &connection.labels), ("dataSet", &data_set.labels)]
             .into_iter()
@@ -283,4 +331,10 @@ impl Entity {
             }
         })
     }
+}
+
+/// Whether one of two fields is the other, or a part of it: `/person/name` is one of `/person`.
+fn is_part(one: &str, other: &str) -> bool {
+    let steps = |path| str::split(path, '/').filter(|step| !step.is_empty());
+    steps(one).zip(steps(other)).all(|(one, other)| one == other)
 }

@@ -17,6 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::MOST_IDENTITIES;
+use crate::entries;
 use crate::namespace::{ECID, Namespace, NamespaceCode, NamespaceType};
 
 /// The most identities that one record may name.
@@ -32,6 +33,7 @@ pub struct Rules {
     pub priority: Vec<NamespaceCode>,
     /// The types of namespaces. Where nothing is said, `ECID` and `AAID` are cookies, `GAID` and `IDFA` are devices,
     /// and every other namespace is cross-device.
+    #[serde(deserialize_with = "entries::distinct")]
     pub types: BTreeMap<NamespaceCode, NamespaceType>,
 }
 
@@ -41,6 +43,7 @@ pub struct Event {
     /// Its time, in any unit.
     pub t: i64,
     /// The identities that it names, by namespace.
+    #[serde(deserialize_with = "entries::distinct")]
     pub ids: BTreeMap<NamespaceCode, BTreeSet<String>>,
 }
 

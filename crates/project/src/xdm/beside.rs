@@ -109,11 +109,7 @@ impl Draft {
         let labels: Vec<At<Label>> = listed
             .iter()
             .filter_map(Json::as_str)
-            // `core/C1` and `custom/Mine` are how the platform names labels where it keeps them.
-            .map(|label| At {
-                value: label.rsplit('/').next().unwrap_or(label).into(),
-                at: said.at("xdm:labels"),
-            })
+            .map(|label| At { value: Label::from(label).unqualified(), at: said.at("xdm:labels") })
             .collect();
         let every = || (0..self.fields.len()).collect();
         let source = said.texts("xdm:sourceProperty");
