@@ -67,5 +67,5 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         Command::Check(args) => (Task::Check, &args.input),
     };
     let now = Timestamp::now();
-    json_lines::each(input, |_, line| Ok(line::answer(line, task, now).to_string().into_bytes()))
+    json_lines::each(input, |number, line| Ok(line::answer(number, line, task, now).to_string().into_bytes()))
 }

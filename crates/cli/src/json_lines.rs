@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_path_to_error::{Path, Segment};
 
 /// Where the lines come from.
 #[derive(Debug, Args)]
@@ -85,8 +86,8 @@ pub(crate) fn each(
 }
 
 #[derive(Serialize)]
-struct Answer<A> {
-    id: Value,
+struct Answer<'l, A> {
+    id: Option<&'l RawValue>,
     #[serde(flatten)]
     answer: A,
 }
@@ -129,69 +130,119 @@ fn read<Q: DeserializeOwned>(line: &[u8]) -> Result<Q, Unreadable> {
     Ok(question)
 }
 
-/// The `id` of a line, as far as it can be read; else `null`.
-fn id(line: &[u8]) -> Value {
+/// The `id` of a line exactly as it is written there, as far as it can be read.
+fn id(line: &[u8]) -> Option<&RawValue> {
     #[derive(Deserialize)]
-    struct Named {
-        id: Value,
+    struct Named<'l> {
+        #[serde(borrow)]
+        id: &'l RawValue,
     }
-    match serde_json::from_slice(line) {
-        Ok(Named { id }) if line.starts_with(b"{") => id,
-        _ => Value::Null,
-    }
+    let named: Option<Named<'_>> = serde_json::from_slice(line).ok();
+    named.filter(|_| line.starts_with(b"{")).map(|Named { id }| id)
 }
 
 impl Problem {
     fn of(line: u64, error: &Unreadable) -> Problem {
-        let path = error.path().to_string();
         let column = Some(error.inner().column()).filter(|column| *column > 0);
         let text = error.inner().to_string();
         let told = text.split(" at line ").next().unwrap_or(&text);
-        let (found, expected) =
-            match told.split_once(", expected ").or_else(|| told.split_once(": expected ")) {
-                Some((found, expected)) => (without_value(found), in_words(expected).to_owned()),
-                None if error.inner().is_data() => match told.strip_prefix("missing field ") {
-                    Some(field) => (format!("no field {field}"), format!("field {field}")),
-                    None => (told.to_owned(), "what `--help` shows".to_owned()),
-                },
-                None => (told.to_owned(), "one JSON object on the line".to_owned()),
-            };
-        let at = Some(path).filter(|path| path != "." && path != "?");
+        let of_the_line = "one JSON object on the line";
+        let (found, expected) = match split_at_expected(told) {
+            Some((found, expected)) => (in_words(found), in_words(expected)),
+            None if error.inner().is_data() => match told.split_once(" field ") {
+                Some(("missing", field)) => (format!("no field {field}"), format!("field {field}")),
+                Some(("duplicate", field)) => (format!("field {field} twice"), "it once".to_owned()),
+                _ => (told.to_owned(), "what `--help` shows".to_owned()),
+            },
+            None => (told.to_owned(), of_the_line.to_owned()),
+        };
+        let help = help(&found, &expected).unwrap_or_else(|| format!(", expected {expected}"));
+        let found = without_values(&found);
+        let at = place(error.path());
         let mut place = column.map_or_else(String::new, |column| format!(", column {column}"));
         if let Some(at) = &at {
             place += &format!(" at `{at}`");
         }
-        let message = format!("line {line}{place}: found {found}, expected {expected}");
+        let message = format!("line {line}{place}: found {found}{help}");
         Problem { line, column, at, found, expected, message }
     }
 }
 
-/// What was found, in words that are not Rust's, and without its value where that is a text or a number: it may be
-/// somebody's.
-fn without_value(found: &str) -> String {
+/// What a parser found, and what it expected.
+fn split_at_expected(told: &str) -> Option<(&str, &str)> {
+    // The last of them: what was found may be any text.
+    let splits = [", expected ", ": expected "].map(|words| told.rfind(words).map(|at| (at, words.len())));
+    let (at, length) = splits.into_iter().flatten().max()?;
+    Some((told.get(..at)?, told.get(at + length..)?))
+}
+
+/// What to write instead of a field that nobody knows, where it is a known one but for a slip.
+fn help(found: &str, expected: &str) -> Option<String> {
+    let field = found.strip_prefix("unknown field `")?.strip_suffix('`')?;
+    let known = expected.split('`').skip(1).step_by(2);
+    let help = project::instead_of(field, known).filter(|help| help.starts_with("did you mean"))?;
+    Some(format!("; {help}"))
+}
+
+/// Where in the document something is.
+fn place(path: &Path) -> Option<String> {
+    let mut place = String::new();
+    for segment in path {
+        let name = match segment {
+            Segment::Seq { index } => {
+                place += &format!("[{index}]");
+                continue;
+            }
+            Segment::Map { key: name } | Segment::Enum { variant: name } if is_word(name) => name,
+            Segment::Map { .. } | Segment::Enum { .. } => "*",
+            Segment::Unknown => continue,
+        };
+        place += if place.is_empty() { "" } else { "." };
+        place += name;
+    }
+    Some(place).filter(|place| !place.is_empty())
+}
+
+/// What was found, without texts and numbers that may be somebody's.
+fn without_values(found: &str) -> String {
     let kind = ["invalid type: ", "invalid value: ", "invalid length "]
         .iter()
         .find_map(|each| found.strip_prefix(each));
     match kind {
-        Some(text) if text.starts_with("string ") => "a string".to_owned(),
+        Some(text) if text.starts_with("string ") => return "a string".to_owned(),
         Some(number) if number.starts_with("integer ") || number.starts_with("floating point ") => {
-            "a number".to_owned()
+            return "a number".to_owned();
         }
-        Some("map") => "an object".to_owned(),
-        Some("sequence") => "a list".to_owned(),
-        Some(kind) => kind.to_owned(),
-        None => found.to_owned(),
+        Some("map") => return "an object".to_owned(),
+        Some("sequence") => return "a list".to_owned(),
+        Some(kind) => return kind.to_owned(),
+        None => {}
     }
+    let pieces: Vec<&str> = found.split('`').collect();
+    let mut quoted = pieces.iter().skip(1).step_by(2);
+    if pieces.len() % 2 == 1 && quoted.all(|text| is_word(text)) {
+        return found.to_owned();
+    }
+    let (before, after) = (found.split('`').next(), found.rsplit('`').next());
+    format!("{}`*`{}", before.unwrap_or_default(), after.unwrap_or_default())
 }
 
-/// What was expected, in words that are not Rust's.
-fn in_words(expected: &str) -> &str {
-    match expected {
-        "a sequence" => "a list",
-        "a map" => "an object",
-        "i64" | "u64" => "a whole number",
-        each if each.starts_with("struct ") => "an object",
-        each => each,
+/// Whether a text is one that keys and words of ours are made of, as against somebody's address or number.
+fn is_word(text: &str) -> bool {
+    let is_made_of = |each: char| each.is_ascii_alphanumeric() || matches!(each, '_' | '-' | '.' | ' ');
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    // The number of a telephone has seven digits at least.
+    text.len() <= 64 && text.chars().all(is_made_of) && digits < 7
+}
+
+/// What was found or expected, in words that are not Rust's.
+fn in_words(told: &str) -> String {
+    match told {
+        "a sequence" => "a list".to_owned(),
+        "a map" => "an object".to_owned(),
+        "i64" | "u64" => "a whole number".to_owned(),
+        each if each.starts_with("struct ") => "an object".to_owned(),
+        each => each.replacen("unknown variant ", "unknown word ", 1),
     }
 }
 
@@ -199,14 +250,23 @@ fn in_words(expected: &str) -> &str {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::json;
+    use domain::namespace::NamespaceCode;
 
     use super::*;
 
     #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read is asked")]
     struct Question {
-        #[expect(dead_code, reason = "only whether it can be read is asked")]
-        ids: BTreeMap<String, Vec<String>>,
+        ids: BTreeMap<NamespaceCode, Vec<String>>,
+        kind: Option<Kind>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        Anon,
+        Known,
     }
 
     #[test]
@@ -232,16 +292,56 @@ mod tests {
                 r#"{"ids": {}} x"#,
                 "line 3, column 13: found trailing characters, expected one JSON object on the line",
             ),
+            (r#"{"ids": {}, "ids": {}}"#, "line 3, column 17: found field `ids` twice, expected it once"),
+            (
+                r#"{"ids": {}, "who": "anon"}"#,
+                "line 3, column 17 at `who`: found unknown field `who`, expected `ids` or `kind`",
+            ),
+            (
+                r#"{"ids": {}, "kidn": "anon"}"#,
+                "line 3, column 18 at `kidn`: found unknown field `kidn`; did you mean `kind`?",
+            ),
+            (
+                r#"{"ids": {}, "kind": "anonymous"}"#,
+                "line 3, column 31 at `kind`: found unknown word `anonymous`, expected `anon` or `known`",
+            ),
         ] {
             assert_eq!(of(line), expected);
         }
     }
 
     #[test]
+    fn nothing_that_may_be_somebodys_is_repeated_wherever_it_stands() {
+        for line in [
+            r#"{"ids": {"Email": "bobby@example.com"}}"#,
+            r#"{"ids": {"bobby@example.com": ["x"]}}"#,
+            r#"{"ids": {"bobby@example.com, expected `x": ["x"]}}"#,
+            r#"{"ids": {"+4915112345678": 5}}"#,
+            r#"{"ids": {"4915112345678": 5}}"#,
+            r#"{"ids": {"Email": [4915112345678]}}"#,
+            r#"{"ids": {"Email": 4915112345678.5}}"#,
+            r#"{"ids": {}, "bobby@example.com": 5}"#,
+            r#"{"ids": {}, "a`bobby@example.com": 5}"#,
+            r#"{"ids": {}, "kind": "bobby@example.com"}"#,
+            r#"{"ids": {}, "kind": "4915112345678"}"#,
+        ] {
+            let problem = Problem::of(3, &read::<Question>(line.as_bytes()).unwrap_err());
+            let told = serde_json::to_string(&problem).unwrap();
+            assert!(!told.contains("bobby") && !told.contains("12345"), "{line}: {told}");
+        }
+    }
+
+    #[test]
     fn a_line_keeps_its_id_even_where_the_rest_cannot_be_read() {
-        assert_eq!(id(br#"{"ids": 5, "id": "a"}"#), json!("a"));
-        assert_eq!(id(br#"{"id": {"n": 1}}"#), json!({"n": 1}));
-        assert_eq!(id(br#"{"id": "a""#), Value::Null);
-        assert_eq!(id(b"[1]"), Value::Null);
+        for (line, expected) in [
+            (r#"{"ids": 5, "id": "a"}"#, Some(r#""a""#)),
+            (r#"{"id": {"n": 1}}"#, Some(r#"{"n": 1}"#)),
+            (r#"{"id": 123456789012345678901234567890}"#, Some("123456789012345678901234567890")),
+            (r#"{"id": 1e400}"#, Some("1e400")),
+            (r#"{"id": "a""#, None),
+            ("[1]", None),
+        ] {
+            assert_eq!(id(line.as_bytes()).map(RawValue::get), expected, "{line}");
+        }
     }
 }

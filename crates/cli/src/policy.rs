@@ -21,6 +21,8 @@ pub(crate) enum Command {
 /// about is either `labels` or `entities` (datasets with their `dataSetLabels`; `request_fields`, or the dataset's own
 /// `entityMeta.fields`, names the only fields that count). Policies count if they are ENABLED, and with `includeDraft`
 /// if they are DRAFT. References to actions are compared by their path behind `marketingActions`, case-sensitively.
+/// Whatever else policies say is of no weight; elsewhere a key that is not known is an error, since a misspelt one would
+/// have the action allowed.
 #[derive(Debug, Parser)]
 #[command(after_help = r#"Examples:
   tributary policy evaluate cases.jsonl

@@ -100,6 +100,27 @@ fn a_broken_line_costs_itself_only_and_repeats_no_value() {
 }
 
 #[test]
+fn a_misspelt_key_of_a_question_about_policies_is_told_and_allows_nothing() {
+    let asked = |key: &str, value: Value| {
+        let mut question = json!({"id": 1, "policies": [], "action": "/marketingActions/custom/a",
+            "entities": [{"entityId": "d", "dataSetLabels": {}}]});
+        match key {
+            "field" => question["entities"][0]["dataSetLabels"][key] = value,
+            _ => question[key] = value,
+        }
+        answers(&["policy", "evaluate"], &question.to_string()).pop().unwrap()
+    };
+    for (key, value, meant) in [
+        ("field", json!([{"path": "/person/name", "labels": ["I1"]}]), "did you mean `fields`?"),
+        ("includedraft", json!(true), "did you mean `includeDraft`?"),
+    ] {
+        let found = asked(key, value);
+        assert!(found["error"]["message"].as_str().unwrap().ends_with(meant), "{key}: {found}");
+    }
+    assert_eq!(asked("request_fields", json!([]))["violatedPolicies"], json!([]));
+}
+
+#[test]
 fn a_byte_order_mark_before_the_first_line_is_no_part_of_it() {
     let found =
         answers(&["graph", "simulate"], "\u{feff}{\"id\": 1, \"events\": []}\r\n{\"id\": 2, \"events\": []}");

@@ -1,9 +1,11 @@
 //! Questions as lines of JSON, and their answers: how expressions are tried without a project.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use domain::value::{Object, object_from_json};
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use crate::error::{Error, ErrorKind, Span};
@@ -23,8 +25,8 @@ pub enum Task {
 /// The answer to a line. It prints as `{"id", "result"}` or `{"id", "error": {"kind", "message", "span"}}`, in that order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The line's own, or null.
-    pub id: Json,
+    /// The line's own, exactly as it is written there, or `null`.
+    pub id: String,
     /// What came of the expression, or what is wrong with it.
     pub outcome: Result<Outcome, Json>,
 }
@@ -62,17 +64,24 @@ impl fmt::Display for Answer {
 /// expression must be there.
 ///
 /// The span of an error counts characters of the expression. `now` is the instant of evaluation of lines that do not give
-/// one.
-pub fn answer(line: &[u8], task: Task, now: Timestamp) -> Answer {
-    let (id, outcome) = match serde_json::from_slice(line) {
-        Ok(Json::Object(question)) => {
-            let id = question.get("id").cloned().unwrap_or(Json::Null);
-            (id, result(&question, task, now))
+/// one. A line that cannot be read has no id that could name it: its number does.
+pub fn answer(number: u64, line: &[u8], task: Task, now: Timestamp) -> Answer {
+    let outcome = match serde_json::from_slice(line) {
+        Ok(Json::Object(question)) => result(&question, task, now),
+        Ok(_) => Err(outside(format!("line {number} is no JSON object"))),
+        Err(error) => {
+            let (column, text) = (error.column(), error.to_string());
+            let reason = text.split(" at line ").next().unwrap_or_default();
+            Err(outside(format!("line {number} is no JSON, at column {column}: {reason}")))
         }
-        Ok(_) => (Json::Null, Err(outside("line is no JSON object"))),
-        Err(error) => (Json::Null, Err(outside(format!("line is no JSON: {error}")))),
     };
-    Answer { id, outcome }
+    Answer { id: id(line), outcome }
+}
+
+fn id(line: &[u8]) -> String {
+    let members: Result<BTreeMap<String, &RawValue>, _> = serde_json::from_slice(line);
+    let id = members.ok().and_then(|members| members.get("id").copied());
+    id.map_or("null", RawValue::get).to_owned()
 }
 
 fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Outcome, Json> {

@@ -57,7 +57,7 @@ fn asked(expression: &str, task: Task) -> Answer {
         "segmentMembership": { "ups": vec![json!({}); many] },
     });
     let question = json!({ "expression": expression, "profile": profile, "as": "value" });
-    answer(question.to_string().as_bytes(), task, Timestamp::UNIX_EPOCH)
+    answer(1, question.to_string().as_bytes(), task, Timestamp::UNIX_EPOCH)
 }
 
 /// What an answer says is wrong, if it says so.

@@ -52,8 +52,8 @@ fn answered(case: &Case<'_>, task: Task) -> Json {
         "now": case.now,
         "as": if case.is_value { "value" } else { "bool" },
     });
-    let answer = answer(question.to_string().as_bytes(), task, Timestamp::UNIX_EPOCH);
-    assert_eq!(answer.id, json!(case.line), "an answer names its question");
+    let answer = answer(1, question.to_string().as_bytes(), task, Timestamp::UNIX_EPOCH);
+    assert_eq!(answer.id, case.line.to_string(), "an answer names its question");
     serde_json::from_str(&answer.to_string()).unwrap()
 }
 
@@ -105,10 +105,18 @@ fn an_answer_begins_with_the_id_of_its_line() {
         ),
         (
             r#"[]"#,
-            r#"{"id":null,"error":{"kind":"parse_error","message":"line is no JSON object","span":[0,0]}}"#,
+            r#"{"id":null,"error":{"kind":"parse_error","message":"line 3 is no JSON object","span":[0,0]}}"#,
+        ),
+        (
+            r#"{"id": 5,"#,
+            r#"{"id":null,"error":{"kind":"parse_error","message":"line 3 is no JSON, at column 9: EOF while parsing a value","span":[0,0]}}"#,
+        ),
+        (
+            r#"{"id":123456789012345678901234567890,"expression":"true"}"#,
+            r#"{"id":123456789012345678901234567890,"result":true}"#,
         ),
     ] {
-        let answer = answer(line.as_bytes(), Task::Evaluate, Timestamp::UNIX_EPOCH);
+        let answer = answer(3, line.as_bytes(), Task::Evaluate, Timestamp::UNIX_EPOCH);
         assert_eq!(answer.to_string(), expected);
     }
 }

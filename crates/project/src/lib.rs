@@ -27,4 +27,5 @@ pub use load::Project;
 pub use plugins::{Fault, Plugins};
 pub use problem::{Problem, Problems};
 pub use schemas::{FileSchema, schemas};
+pub use suggest::instead_of;
 pub use xdm::{Described, Documents};

@@ -1,7 +1,7 @@
 //! Suggestions: what a misspelt word was probably meant to be.
 
-/// What to do about an unknown word: take the nearest known one, or else one of all.
-pub(crate) fn instead_of(word: &str, known: impl IntoIterator<Item = impl ToString>) -> Option<String> {
+/// What to do about an unknown word: take the nearest known one, or else one of all. Nothing where none is known.
+pub fn instead_of(word: &str, known: impl IntoIterator<Item = impl ToString>) -> Option<String> {
     let known: Vec<String> = known.into_iter().map(|each| each.to_string()).collect();
     match (nearest(word, &known), known.as_slice()) {
         (Some(nearest), _) => Some(format!("did you mean `{nearest}`?")),

@@ -79,8 +79,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         (None, Some(namespace), Some(value)) => of_store(args, namespace, value, now),
         _ => {
             let input = Input::of(args.subject.as_deref().map(PathBuf::from));
-            json_lines::each(&input, |_, line| {
-                Ok(line::answer(line, Task::Explain, now).to_string().into_bytes())
+            json_lines::each(&input, |number, line| {
+                Ok(line::answer(number, line, Task::Explain, now).to_string().into_bytes())
             })
         }
     }

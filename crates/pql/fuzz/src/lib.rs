@@ -30,7 +30,7 @@ pub fn json(bytes: &[u8]) {
         check(&expression);
     }
     for task in [Task::Evaluate, Task::Check, Task::Explain] {
-        let answer = answer(bytes, task, Timestamp::UNIX_EPOCH).to_string();
+        let answer = answer(1, bytes, task, Timestamp::UNIX_EPOCH).to_string();
         assert!(serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{answer}");
     }
 }
