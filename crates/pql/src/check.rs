@@ -32,6 +32,7 @@ pub struct Checked {
     reads: BTreeSet<FieldPath>,
     event_reads: BTreeSet<FieldPath>,
     beyond_edge: Vec<Error>,
+    misplaced: Vec<Error>,
 }
 
 impl Checked {
@@ -65,6 +66,14 @@ impl Checked {
         if self.beyond_edge.is_empty() { Ok(()) } else { Err(&self.beyond_edge) }
     }
 
+    /// Every number, text or date that stands where a condition is expected.
+    ///
+    /// There it holds of whoever has it, whatever it is: it was meant to be compared with something. That is for those to
+    /// know who write an expression; one that is in use goes on meaning what it means.
+    pub fn misplaced_values(&self) -> &[Error] {
+        &self.misplaced
+    }
+
     /// Every audience that the expression refers to with `inSegment`, as it is written there.
     pub fn audiences(&self) -> impl Iterator<Item = &String> {
         self.audiences.keys()
@@ -88,6 +97,7 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
         patterns: 0,
         errors: Vec::new(),
         beyond_edge: Vec::new(),
+        misplaced: Vec::new(),
     };
     let condition = checker.query(root);
     checker.check_references_at_edge();
@@ -104,6 +114,7 @@ pub(crate) fn check(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<E
         reads: checker.reads,
         event_reads: checker.event_reads,
         beyond_edge: checker.beyond_edge,
+        misplaced: checker.misplaced,
     })
 }
 
@@ -132,6 +143,7 @@ fn walked(root: &Node, schemas: &Schemas<'_>) -> Result<Checked, Vec<Error>> {
         reads: reads.fields,
         event_reads: reads.events,
         beyond_edge: vec![Error::beyond_edge(message, root.span.clone()).help(help)],
+        misplaced: faults.misplaced,
     })
 }
 
@@ -152,6 +164,7 @@ struct Checker<'a> {
     patterns: usize,
     errors: Vec<Error>,
     beyond_edge: Vec<Error>,
+    misplaced: Vec<Error>,
 }
 
 /// Whose field a name is.
@@ -184,7 +197,11 @@ impl<'a> Checker<'a> {
 
     /// A node in boolean position.
     fn condition(&mut self, node: &'a Node) -> Condition {
-        match self.term(node).term {
+        let Typed { term, kind, span } = self.term(node);
+        if matches!(kind, Type::Number | Type::String | Type::Date | Type::DateTime) {
+            self.misplaced.push(no_condition(&article(&kind), span));
+        }
+        match term {
             Term::Condition(condition) => *condition,
             Term::Constant(Constant(Value::Boolean(constant))) => Condition::Constant(constant),
             term => Condition::Holds(term),
@@ -573,6 +590,12 @@ pub(crate) fn unknown_function(name: &Word) -> Error {
         Some(known) => error.help(format!("did you mean `{known}`?")),
         None => error,
     }
+}
+
+/// What to say of a value where a condition is expected.
+pub(crate) fn no_condition(found: &str, span: Span) -> Error {
+    Error::wrong_type(format!("a condition is expected, found {found}"), span)
+        .help("compare it with a value, or ask whether it is there: `isNotNull()`")
 }
 
 /// What is wrong with the form of a call.

@@ -14,7 +14,7 @@ use domain::value::{FieldPath, Object, Value};
 
 use crate::Schemas;
 use crate::ast::{Aggregate, Generator, Literal, Node, NodeKind, Operator, Quantifier, Step, Word};
-use crate::check::{misshapen, nearest, unknown_function};
+use crate::check::{misshapen, nearest, no_condition, unknown_function};
 use crate::condition::day_of;
 use crate::error::{Error, Span};
 use crate::functions::{Function, Meaning};
@@ -30,6 +30,8 @@ pub(crate) struct Faults {
     pub(crate) of_form: Vec<Error>,
     /// A value of the wrong type, where it is evaluated.
     pub(crate) of_type: Vec<Error>,
+    /// With a schema, a value where a condition is expected that is certain to be none.
+    pub(crate) misplaced: Vec<Error>,
 }
 
 /// What an expression reads that fits a schema.
@@ -72,11 +74,9 @@ fn inferred<'a>(root: &'a Node, profile: Kind<'a>, events: Option<&'a Fields>) -
                 inference.form(error.help("name the profile only: `(P) => ...`"));
             }
             inference.frames.extend(parameters.first().map(|own| Frame::Variable(&own.text, profile)));
-            inference.kind(body);
+            inference.condition(body);
         }
-        _ => {
-            inference.kind(root);
-        }
+        _ => inference.condition(root),
     }
     inference
 }
@@ -364,6 +364,18 @@ impl<'a> Inference<'a> {
         }
     }
 
+    /// Looks at a value in boolean position.
+    fn condition(&mut self, node: &'a Node) {
+        let kind = self.kind(node);
+        self.expect_condition(&kind, &node.span);
+    }
+
+    fn expect_condition(&mut self, kind: &Kind<'a>, span: &Span) {
+        if self.events.is_some() && matches!(kind, Kind::Number | Kind::Text | Kind::Time) {
+            self.faults.misplaced.push(no_condition(kind.name(), span.clone()));
+        }
+    }
+
     /// The type of a value, which may be only on the way to another one.
     fn place(&mut self, node: &'a Node) -> Kind<'a> {
         match &node.kind {
@@ -397,7 +409,8 @@ impl<'a> Inference<'a> {
             NodeKind::Filter { of, condition } => {
                 let kind = self.kind(of);
                 self.expect(&kind, Kind::has_items, "a filter", "an array", &of.span);
-                self.each(condition, &kind);
+                let condition_kind = self.each(condition, &kind);
+                self.expect_condition(&condition_kind, &condition.span);
                 kind
             }
             NodeKind::Negate(operand) => {
@@ -406,12 +419,12 @@ impl<'a> Inference<'a> {
                 Kind::Number
             }
             NodeKind::Not(operand) => {
-                self.kind(operand);
+                self.condition(operand);
                 Kind::Boolean
             }
             NodeKind::And(operands) | NodeKind::Or(operands) => {
                 for operand in operands {
-                    self.kind(operand);
+                    self.condition(operand);
                 }
                 Kind::Boolean
             }
@@ -456,7 +469,7 @@ impl<'a> Inference<'a> {
             self.frames.push(Frame::Variable(&generator.variable.text, range.item()));
             items.push(range.item());
             if let Some(condition) = &generator.condition {
-                self.kind(condition);
+                self.condition(condition);
             }
         }
         items
@@ -559,9 +572,9 @@ impl<'a> Inference<'a> {
                 self.form(error.help("give each a name of its own"));
             }
             self.within(event(), |inner| {
-                inner.kind(&step.what);
+                inner.condition(&step.what);
                 if let Some(condition) = &step.condition {
-                    inner.kind(condition);
+                    inner.condition(condition);
                 }
                 if let Some(when) = &step.when {
                     inner.window(&when.window);
@@ -698,6 +711,7 @@ impl<'a> Inference<'a> {
             (Meaning::InSegment, _) => {
                 self.expect(kind, Kind::is_text, called, "the id of an audience as a string", span);
             }
+            (Meaning::Filter | Meaning::Exists | Meaning::If, 0) => self.expect_condition(kind, span),
             _ => {}
         }
     }

@@ -164,6 +164,34 @@ fn of_values_of_the_wrong_type() {
 }
 
 #[test]
+fn of_values_where_a_condition_is_expected() {
+    let misplaced = |text: &&str| {
+        let checked = common::check(&pql::parse(text).unwrap()).unwrap();
+        let errors = checked.misplaced_values().iter().map(|error| error.render(text) + "\n\n");
+        errors.collect::<String>()
+    };
+    let none =
+        ["hasAdvisor", "tags", "not objectMissing", "limits and name", "select o from orders where true"];
+    assert_eq!(none.iter().map(misplaced).collect::<String>(), "", "what is there or not may be asked of");
+    let some = [
+        "\"x\"",
+        "balance",
+        "birthDate",
+        "name.first.startsWith(\"B\") and 5",
+        "not age",
+        "hasAdvisor or tags.count()",
+        "CHAIN(xEvent, timestamp, [A: WHAT(\"view\")])",
+        "orders[total]",
+        "orders.exists(total)",
+        "exists o from orders where o.total",
+        "if(age, true, false)",
+        "let x = age in x",
+        "(P) => orders.head().total",
+    ];
+    assert_snapshot!(some.iter().map(misplaced).collect::<String>());
+}
+
+#[test]
 fn of_windows_that_are_none() {
     assert_snapshot!(messages(&[
         "lastSeen occurs",

@@ -111,6 +111,7 @@ impl AudienceForm {
             Evaluation::Edge => eligibility.edge,
         };
         against.into_iter().for_each(&mut refuse);
+        checked.misplaced_values().iter().cloned().for_each(&mut refuse);
         if let (Population::Prospects, Evaluation::Edge, Some(of)) =
             (self.population(), self.evaluation, &self.of)
         {

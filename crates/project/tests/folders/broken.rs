@@ -297,6 +297,10 @@ fn audiences_destinations_and_dataflows() {
                     (AUDIENCE, "hasFinancialAdvisor = false", "hasFinancialAdvisor = 1"),
                 ],
             ),
+            (
+                "values where conditions are expected, which would let in whoever has them",
+                &[(AUDIENCE, "hasFinancialAdvisor = false", "accountBalance and (tier or \"x\")")],
+            ),
             ("an unknown merge policy", &[(AUDIENCE, "merge_policy: newest", "merge_policy: newset")]),
             (
                 "an edge audience by a merge policy that is not active there",
