@@ -222,6 +222,17 @@ impl Operator {
     pub(crate) const SUMS: [Operator; 2] = [Operator::Add, Operator::Subtract];
     pub(crate) const PRODUCTS: [Operator; 3] = [Operator::Multiply, Operator::Divide, Operator::Remainder];
 
+    /// The comparison that says the same with its operands exchanged.
+    pub(crate) fn mirrored(self) -> Operator {
+        match self {
+            Operator::Less => Operator::Greater,
+            Operator::LessOrEqual => Operator::GreaterOrEqual,
+            Operator::Greater => Operator::Less,
+            Operator::GreaterOrEqual => Operator::LessOrEqual,
+            same => same,
+        }
+    }
+
     /// The operator as it is written.
     pub(crate) fn symbol(self) -> &'static str {
         match self {

@@ -19,6 +19,7 @@ mod functions;
 mod infer;
 mod json;
 pub mod line;
+mod never;
 mod parse;
 mod plan;
 mod text;

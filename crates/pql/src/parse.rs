@@ -99,7 +99,15 @@ pub(crate) fn tree(text: &str) -> Result<Box<Node>> {
     let tree = parser.expression()?;
     match parser.peek() {
         Token::End => Ok(tree),
-        _ => Err(parser.expected("an operator or the end of the expression")),
+        next => {
+            let error = parser.expected("an operator or the end of the expression");
+            let is_meant = |word: &str, known: &str| word != known && word.eq_ignore_ascii_case(known);
+            let meant = |known: &&&str| matches!(next, Token::Word(word) if is_meant(word, known));
+            Err(match KEYWORDS.iter().find(meant) {
+                Some(known) => error.help(format!("keywords are in lower case: `{known}`")).into(),
+                None => error,
+            })
+        }
     }
 }
 

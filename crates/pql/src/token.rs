@@ -181,9 +181,10 @@ fn hexadecimal(input: &mut Input<'_>) -> Option<u32> {
 
 fn mark<'a>(input: &mut Input<'a>) -> Result<Token<'a>> {
     let start = input.current_token_start();
-    if let Ok(foreign) = alt::<_, _, Error, _>(("==", "&&", "||")).parse_next(input) {
+    if let Ok(foreign) = alt::<_, _, Error, _>(("==", "<>", "&&", "||")).parse_next(input) {
         let own = match foreign {
             "==" => "=",
+            "<>" => "!=",
             "&&" => "and",
             _ => "or",
         };

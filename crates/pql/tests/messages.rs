@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod common;
 
+use domain::schema::{Field, FieldType, Fields};
+use domain::value::Value;
 use insta::assert_snapshot;
+use pql::Schemas;
 
 /// Every expression with what is said of it.
 fn messages(expressions: &[&str]) -> String {
@@ -32,6 +35,7 @@ fn of_characters_that_form_no_token() {
         "age == 42",
         "age = 42 && true",
         "age = 42 || true",
+        "age <> 42",
         r#"name.first = "Bobby"#,
         r#"name.first = "Bob\"#,
         r#"name.first.matches("\d")"#,
@@ -56,6 +60,7 @@ fn of_tokens_that_form_no_expression() {
         "(age = 42",
         "age = 42)",
         "age = 42 name",
+        "age = 42 AND true",
         "age = 42 and",
         "and age = 42",
         "1 < age < 99",
@@ -189,6 +194,50 @@ fn of_values_where_a_condition_is_expected() {
         "(P) => orders.head().total",
     ];
     assert_snapshot!(some.iter().map(misplaced).collect::<String>());
+}
+
+#[test]
+fn of_values_that_a_field_never_has() {
+    let limited = |kind, allowed: &[&str], minimum, maximum| Field {
+        allowed: allowed.iter().map(|text| Value::String((*text).to_owned())).collect(),
+        minimum,
+        maximum,
+        ..Field::of(kind)
+    };
+    let inner = [("share".to_owned(), limited(FieldType::Double, &[], Some(0.0), Some(1.0)))];
+    let profile = Fields::from([
+        ("tier".to_owned(), limited(FieldType::String, &["basic", "plus"], None, None)),
+        ("level".to_owned(), limited(FieldType::String, &["1", "2"], None, None)),
+        ("age".to_owned(), limited(FieldType::Integer, &[], Some(18.0), None)),
+        ("partner".to_owned(), Field::of(FieldType::Object(inner.into()))),
+    ]);
+    let events = Fields::from([("kind".to_owned(), limited(FieldType::String, &["view"], None, None))]);
+    let schemas = Schemas { profile: &profile, events: &events };
+    let impossible = |text: &&str| {
+        let expression = pql::parse(text).unwrap();
+        assert!(expression.check(&schemas).is_ok(), "{text} is right all the same");
+        let errors = expression.impossible_values(&schemas);
+        errors.iter().map(|error| error.render(text) + "\n\n").collect::<String>()
+    };
+    let none = [
+        r#"tier = "plus" and tier in ["basic", "plus"] and level = 2"#,
+        "age >= 18 and age <= 18 and age > 18 and 1000 > age",
+        "partner.share > 0.99 and partner.share < 1 and partner.share >= 1",
+        r#"CHAIN(xEvent, timestamp, [A: WHAT(kind = "view" and ^tier = "plus")])"#,
+        r#"tier.contains("gold") or tier = level"#,
+    ];
+    assert_eq!(none.iter().map(impossible).collect::<String>(), "");
+    let some = [
+        r#"not (tier = "gold") or tier != "Plus""#,
+        r#"tier in ["gold", "plus", "silver"]"#,
+        r#""gold" = tier"#,
+        "level = 5",
+        "age < 18 and age <= 17 and 18 > age",
+        "partner.share > 1 and partner.share < -0.5",
+        "(P) => P.partner.share = 2 and $1.age = 3",
+        r#"CHAIN(xEvent, timestamp, [A: WHAT(kind = "order") WHERE(^tier = "gold")])"#,
+    ];
+    assert_snapshot!(some.iter().map(impossible).collect::<String>());
 }
 
 #[test]

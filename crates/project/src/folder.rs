@@ -134,7 +134,8 @@ fn place(path: &str) -> Result<(), Option<String>> {
         return Ok(());
     }
     if let Some(stem) = path.strip_suffix(".yml") {
-        return Err(Some(format!("rename it to `{stem}.yaml`")));
+        let renamed = format!("{stem}.yaml");
+        return Err(place(&renamed).map_or_else(|help| help, |()| Some(format!("rename it to `{renamed}`"))));
     }
     let Some((folder, _)) = path.rsplit_once('/') else {
         return if FILES.contains(&path) { Ok(()) } else { Err(instead_of(path, FILES)) };

@@ -6,15 +6,16 @@ use std::path::Path;
 use domain::catalogue::{Catalogue, FORMAT};
 use domain::former::Former;
 use domain::namespace::Namespace;
-use domain::schema::Class;
+use domain::schema::{Class, Fields};
 use pql::Schemas;
 
 use crate::examples::{self, Tried};
 use crate::folder::Files;
-use crate::forms::{Forms, Scope, audience, dataflow, schema};
+use crate::forms::{Forms, Scope, audience, dataflow, example, schema};
 use crate::plugins::Plugins;
 use crate::problem::{Notes, Problem, Problems};
 use crate::ungoverned;
+use crate::yaml::Node;
 
 /// A project that holds together.
 pub struct Project {
@@ -56,6 +57,9 @@ impl Project {
         ungoverned::warn(&project.forms, &project.catalogue, &mut project.warnings);
         let schemas = project.forms.schemas.parts.values().filter_map(|part| part.form.as_ref());
         project.warnings.extend(schemas.flat_map(|form| form.warnings()).cloned());
+        let (profile, events) = project.unions();
+        let schemas = Schemas { profile: &profile, events: &events };
+        audience::warn(&project.forms, files, schemas, &mut project.warnings);
         project.warnings.sort();
         Ok(project)
     }
@@ -77,6 +81,24 @@ impl Project {
         let catalogue = compile(files, &forms, plugins, &mut problems);
         examples::check_clocks(&forms, &catalogue, &mut problems);
         (Project { catalogue, forms, warnings: Vec::new() }, problems)
+    }
+
+    /// Holds a profile as JSON against the schemas, as the example profiles of audiences are. `file` is where it stands.
+    ///
+    /// # Errors
+    /// Everything that no schema has, or has otherwise.
+    pub fn check_profile(&self, file: &str, profile: &serde_json::Value) -> Result<(), Problems> {
+        let (attributes, events) = self.unions();
+        let schemas = Schemas { profile: &attributes, events: &events };
+        let mut problems = Vec::new();
+        example::check_profile(&Node::from_json(profile), schemas, &mut Notes::of(file, &mut problems));
+        Problems::unless_none(problems)
+    }
+
+    /// The union schemas, of profiles and of events. Those of a project that holds together are at one.
+    fn unions(&self) -> (Fields, Fields) {
+        let of = |class| domain::schema::union(self.catalogue.schemas.values(), class).unwrap_or_default();
+        (of(Class::Profile), of(Class::ExperienceEvent))
     }
 
     /// What is not wrong, and deserves a look; by file and line.

@@ -161,6 +161,28 @@ impl Node {
         }
     }
 
+    /// What JSON says, without places.
+    pub(crate) fn from_json(json: &serde_json::Value) -> Node {
+        use serde_json::Value;
+        let content = match json {
+            Value::Null => Content::Null,
+            Value::Bool(found) => Content::Boolean(*found),
+            Value::Number(found) => match found.as_i64() {
+                Some(whole) => Content::Integer(whole),
+                None => Content::Double(found.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(found) => Content::Text(found.clone()),
+            Value::Array(items) => Content::List(items.iter().map(Node::from_json).collect()),
+            Value::Object(members) => {
+                let key = |text: &String| Key { at: Position::START, text: text.clone() };
+                Content::Map(
+                    members.iter().map(|(name, value)| (key(name), Node::from_json(value))).collect(),
+                )
+            }
+        };
+        Node { at: Position::START, offset: 0, content }
+    }
+
     /// The same as JSON; members in order of their names, so that equal settings have equal bytes.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;

@@ -136,7 +136,7 @@ impl Kernel {
                 Some(Kernel::Compare { field, operator: *operator, with: number(right)? })
             }
             Test::Ordered { left, operator, right: Term::Field(_) } if wanted => {
-                Some(Kernel::Compare { field, operator: mirrored(*operator), with: number(left)? })
+                Some(Kernel::Compare { field, operator: operator.mirrored(), with: number(left)? })
             }
             Test::Equal(Term::Field(_), constant) | Test::Equal(constant, Term::Field(_)) => {
                 let operator = if wanted { Operator::Equal } else { Operator::Unequal };
@@ -254,16 +254,5 @@ fn number(term: &Term) -> Option<f64> {
     match term {
         Term::Constant(Constant(value)) => Datum::from(value).exact(),
         _ => None,
-    }
-}
-
-/// The operator that says the same with its operands exchanged.
-fn mirrored(operator: Operator) -> Operator {
-    match operator {
-        Operator::Less => Operator::Greater,
-        Operator::LessOrEqual => Operator::GreaterOrEqual,
-        Operator::Greater => Operator::Less,
-        Operator::GreaterOrEqual => Operator::LessOrEqual,
-        same => same,
     }
 }

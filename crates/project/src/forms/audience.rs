@@ -8,6 +8,7 @@ use domain::merge::IdentityGraph;
 use domain::name::{AudienceName, MergePolicyName};
 use pql::Schemas;
 
+use crate::folder::Files;
 use crate::problem::{Notes, Position, Problem};
 use crate::read::{At, Members, Read, word};
 use crate::suggest::instead_of;
@@ -202,6 +203,19 @@ impl AudienceForm {
 
 /// How many audiences may refer to each other in a row: to explain one goes through all of them, one within the other.
 const LONGEST_WAY: usize = 32;
+
+/// Warns of values that fields are compared with and never have.
+pub(crate) fn warn(forms: &Forms, files: &Files, schemas: Schemas<'_>, warnings: &mut Vec<Problem>) {
+    for part in forms.audiences.parts.values() {
+        let Some(AudienceForm { expression, .. }) = &part.form else { continue };
+        let Content::Text(text) = &expression.content else { continue };
+        let mut notes = Notes::of(&part.file, warnings);
+        for error in pql::parse(text).map(|parsed| parsed.impossible_values(&schemas)).unwrap_or_default() {
+            let at = expression.place_of_byte(files.text(&part.file), error.span.start);
+            notes.note(at, error.message, error.help);
+        }
+    }
+}
 
 /// Notes what is wrong with how audiences refer to each other.
 pub(crate) fn check_references(forms: &Forms, catalogue: &Catalogue, problems: &mut Vec<Problem>) {

@@ -170,10 +170,17 @@ impl Read for Retention {
         let prospect_days = members.optional::<At<u16>>("prospect_days", notes);
         members.finish(notes);
         let (days, until, prospect_days) = (days?, until?, prospect_days?);
-        let stated = days.iter().chain(&prospect_days);
-        for At { value, at } in stated.filter(|days| !(1..=LONGEST_RETENTION).contains(&days.value)) {
+        let stated = [
+            (&days, "leave `days` out to keep data for ever"),
+            (&prospect_days, "leave `prospect_days` out to have prospects expire as they do by default"),
+        ];
+        for (days, help) in stated {
+            let Some(At { value, at }) = days else { continue };
+            if (1..=LONGEST_RETENTION).contains(value) {
+                continue;
+            }
             let message = format!("a retention of `{value}` days is not between 1 and {LONGEST_RETENTION}");
-            notes.note(*at, message, "leave `retention` out to keep data for ever".to_owned());
+            notes.note(*at, message, help.to_owned());
         }
         let value = |days: Option<At<u16>>| days.map(|days| days.value);
         Some(Retention { days: value(days), until, prospect_days: value(prospect_days), ordered: false })

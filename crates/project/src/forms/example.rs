@@ -52,15 +52,20 @@ impl ExampleForm {
         }
     }
 
-    /// Holds the profile against the schemas, as if it came from a dataset.
+    /// Holds the profile against the schemas.
     pub(crate) fn check(&self, schemas: Schemas<'_>, notes: &mut Notes<'_>) {
-        let Content::Map(members) = &self.profile.content else { return };
-        for (key, value) in members {
-            match key.text.as_str() {
-                EVENTS => check_events(value, schemas.events, notes),
-                MEMBERSHIPS => check_memberships(value, notes),
-                _ => check_member(key, value, schemas.profile, notes),
-            }
+        check_profile(&self.profile, schemas, notes);
+    }
+}
+
+/// Holds a profile against the schemas, as if it came from a dataset.
+pub(crate) fn check_profile(profile: &Node, schemas: Schemas<'_>, notes: &mut Notes<'_>) {
+    let Content::Map(members) = &profile.content else { return };
+    for (key, value) in members {
+        match key.text.as_str() {
+            EVENTS => check_events(value, schemas.events, notes),
+            MEMBERSHIPS => check_memberships(value, notes),
+            _ => check_member(key, value, schemas.profile, notes),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `merge-policies.yaml`: how the fragments of a profile become one view of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::merge::{AttributeMerge, IdentityGraph, MergePolicy};
 use domain::name::{DatasetName, MergePolicyName};
@@ -99,9 +99,20 @@ struct PrecedenceForm(Vec<At<DatasetName>>);
 impl Read for PrecedenceForm {
     fn read(node: &Node, notes: &mut Notes<'_>) -> Option<PrecedenceForm> {
         let mut members = Members::of(node, notes)?;
-        let order = members.required("dataset_precedence", notes);
+        let at = node.at;
+        let order: Option<Vec<At<DatasetName>>> = members.required("dataset_precedence", notes);
         members.finish(notes);
-        order.map(PrecedenceForm)
+        let order = order?;
+        if order.is_empty() {
+            let help = "name the datasets, the first one first, or write `timestamp_ordered`".to_owned();
+            notes.note(at, "no dataset takes part: every profile would be empty", help);
+        }
+        let mut seen = BTreeSet::new();
+        for again in order.iter().filter(|dataset| !seen.insert(&dataset.value)) {
+            let message = format!("dataset `{}` is named a second time", again.value);
+            notes.note(again.at, message, "take it out: its first place counts".to_owned());
+        }
+        Some(PrecedenceForm(order))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use project::{Problems, Project};
+use serde_json::json;
 
 use crate::support::{Kit, changed, replace};
 
@@ -53,6 +54,7 @@ fn the_folder_and_its_files() {
                 &[
                     ("dataset/a.yaml", "", "a: 1"),
                     ("datasets/a.yml", "", "a: 1"),
+                    ("docker-compose.yml", "", "a: 1"),
                     ("datasets/old/a.yaml", "", "a: 1"),
                     ("namespace.yaml", "", "a: 1"),
                     ("edge/a.yaml", "", "a: 1"),
@@ -301,6 +303,14 @@ fn audiences_destinations_and_dataflows() {
                 "values where conditions are expected, which would let in whoever has them",
                 &[(AUDIENCE, "hasFinancialAdvisor = false", "accountBalance and (tier or \"x\")")],
             ),
+            (
+                "a merge policy of no dataset",
+                &[("merge-policies.yaml", "[crm_customers, northlight_enrichment]", "[]")],
+            ),
+            (
+                "a merge policy that names a dataset twice",
+                &[("merge-policies.yaml", "[crm_customers,", "[crm_customers, crm_customers,")],
+            ),
             ("an unknown merge policy", &[(AUDIENCE, "merge_policy: newest", "merge_policy: newset")]),
             (
                 "an edge audience by a merge policy that is not active there",
@@ -530,6 +540,42 @@ fn policies_that_are_off_are_warned_of() {
     ]);
     let warnings: Vec<String> = project.unwrap().warnings().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"));
+}
+
+#[test]
+fn values_that_a_field_never_has_are_warned_of() {
+    let project = problems(&[(
+        AUDIENCE,
+        "  and hasFinancialAdvisor",
+        "  and partner.netWorthBand != \"over_2m\"\n  and hasFinancialAdvisor",
+    )]);
+    let warnings: Vec<String> = project.unwrap().warnings().iter().map(ToString::to_string).collect();
+    let [only] = warnings.as_slice() else { panic!("{warnings:?}") };
+    let place = "audiences/high_earning_homeowner_prospects.yaml:7:31: ";
+    assert!(only.starts_with(place) && only.contains("is never `\"over_2m\"`: it is one of"), "{only}");
+}
+
+#[test]
+fn a_profile_is_held_against_the_schemas_as_examples_are() {
+    let project = problems(&[]).unwrap();
+    let check = |profile: serde_json::Value| {
+        project.check_profile("p.json", &profile).map_or_else(|told| told.to_string(), |()| String::new())
+    };
+    let right = json!({"tier": "plus", "partner": {"recentMortgageLikelihood": 1}, "hasFinancialAdvisor": null,
+        "segmentMembership": {"ups": {}}});
+    assert_eq!(check(right), "");
+    for (profile, expected) in [
+        (json!({"partner": {"recentMortgageLikelyhood": 0.9}}), "did you mean `recentMortgageLikelihood`?"),
+        (json!({"hasFinancialAdvisor": "x"}), "`hasFinancialAdvisor` is of type boolean"),
+        (
+            json!({"partner": {"recentMortgageLikelihood": 7}}),
+            "a number between the field's limits is expected",
+        ),
+        (json!({"segmentMembership": []}), "expected a map of namespaces"),
+    ] {
+        let told = check(profile);
+        assert!(told.starts_with("p.json:1:1: ") && told.contains(expected), "{told}");
+    }
 }
 
 #[test]
