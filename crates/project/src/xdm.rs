@@ -168,7 +168,7 @@ impl Documents {
             let (shapes, faults) = compose::compose_parts(&self.library, number, &pointers);
             problems.extend(faults.into_iter().map(|fault| self.problem(fault)));
             for (name, shape) in names.into_iter().zip(shapes) {
-                let fields = shape::fields(shape.members, &shape.required, &mut Vec::new());
+                let fields = shape::fields(shape.members, &shape.required, &shape.place, &mut Vec::new());
                 if !fields.is_empty() {
                     definitions.insert(name.clone(), Field::of(FieldType::Object(fields)));
                 }
@@ -191,7 +191,7 @@ impl Documents {
         let mut places = BTreeMap::new();
         find_places(None, &shape, &mut places);
         let mut left_out = Vec::new();
-        let fields = shape::fields(shape.members, &shape.required, &mut left_out);
+        let fields = shape::fields(shape.members, &shape.required, &shape.place, &mut left_out);
         let left_out = left_out.into_iter().map(|shape::LeftOut { place, message }| Fault {
             place,
             message,

@@ -81,7 +81,11 @@ impl Draft {
             Ok(value) => At { value, at: said.at("xdm:namespace") },
             Err(error) => return said.note("xdm:namespace", error.to_string(), None, notes),
         };
-        let is_primary = said.members.get("xdm:isPrimary").and_then(Json::as_bool).unwrap_or(false);
+        let is_primary = match said.members.get("xdm:isPrimary") {
+            None | Some(Json::Null) => false,
+            Some(Json::Bool(is_primary)) => *is_primary,
+            Some(_) => return said.note("xdm:isPrimary", "expected `true` or `false`", None, notes),
+        };
         let Some(indices) = self.find(said, "xdm:sourceProperty", property, notes) else { return };
         let found = match indices.as_slice() {
             [index] => self.fields.get_mut(*index),

@@ -202,6 +202,7 @@ impl<'l> Composer<'l> {
         let length =
             |key: &str| members.get(key).and_then(Json::as_u64).and_then(|length| u32::try_from(length).ok());
         let hint = text("meta:xdmType");
+        self.warn_of_misread(place, members);
         let kind = self.kind(place, members);
         let limits = match (kind, hint) {
             (Some(JsonType::Integer), Some("byte")) => Some((f64::from(i8::MIN), f64::from(i8::MAX))),
@@ -230,6 +231,19 @@ impl<'l> Composer<'l> {
                 .filter_map(|(_, name)| name::steps(name.as_str()?).ok())
                 .collect(),
             ..Shape::default()
+        }
+    }
+
+    /// Warns of every rule that is not written as JSON Schema has it, and so restricts nothing.
+    fn warn_of_misread(&mut self, place: &Place, members: &serde_json::Map<String, Json>) {
+        for (keys, expected, is_right) in RULES {
+            for key in keys {
+                if let Some(found) = members.get(*key).filter(|found| !is_right(found)) {
+                    let message =
+                        format!("`{key}` is {}, and is left out: expected {expected}", kind_of(found));
+                    self.warn(below(place, &[key]), message);
+                }
+            }
         }
     }
 
@@ -453,6 +467,33 @@ fn list<'j>(
     key: &str,
 ) -> impl Iterator<Item = (usize, &'j Json)> + use<'j> {
     members.get(key).and_then(Json::as_array).into_iter().flatten().enumerate()
+}
+
+/// Rules by their keys, and what each must be to be read.
+type Rule = (&'static [&'static str], &'static str, fn(&Json) -> bool);
+
+const RULES: [Rule; 5] = [
+    (&["pattern", "format"], "a text", Json::is_string),
+    (&["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"], "a number", Json::is_number),
+    (&["minLength", "maxLength"], "a whole number", |found| {
+        found.as_u64().is_some_and(|length| u32::try_from(length).is_ok())
+    }),
+    (&["enum"], "a list", Json::is_array),
+    (&["required"], "a list of texts", |found| {
+        found.as_array().is_some_and(|names| names.iter().all(Json::is_string))
+    }),
+];
+
+/// What a value is, in words.
+fn kind_of(found: &Json) -> &'static str {
+    match found {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
 }
 
 /// The place of a value inside another.

@@ -220,9 +220,14 @@ pub(super) struct LeftOut {
 pub(super) fn fields(
     members: BTreeMap<String, Shape>,
     required: &BTreeSet<Vec<String>>,
+    place: &Place,
     left_out: &mut Vec<LeftOut>,
 ) -> Fields {
     let mut fields = Fields::new();
+    for name in required.iter().filter_map(|path| path.first()).filter(|name| !members.contains_key(*name)) {
+        let message = format!("there is no field `{name}`: that it is required is left out");
+        left_out.push(LeftOut { place: place.clone(), message });
+    }
     for (name, mut member) in members {
         let below = required.iter().filter_map(|path| match path.split_first() {
             Some((first, rest)) if *first == name && !rest.is_empty() => Some(rest.to_vec()),
@@ -259,7 +264,7 @@ fn field(shape: Shape, left_out: &mut Vec<LeftOut>) -> Option<Field> {
                 .map(|item| Field { kind: FieldType::Array(Box::new(item.kind)), ..item }),
         },
         Some(JsonType::Object) if !shape.members.is_empty() => {
-            let fields = fields(shape.members, &shape.required, left_out);
+            let fields = fields(shape.members, &shape.required, &shape.place, left_out);
             if fields.is_empty() { None } else { plain(FieldType::Object(fields)) }
         }
         Some(JsonType::Object) => match shape.values {
@@ -274,9 +279,13 @@ fn field(shape: Shape, left_out: &mut Vec<LeftOut>) -> Option<Field> {
         _ => field.format,
     };
     let allowed = if is_single { fitting(&shape.allowed, &field.kind) } else { field.allowed };
-    if is_single && allowed.is_empty() && !shape.allowed.is_empty() {
-        let message = format!("none of the listed values is of type {}: the list is left out", field.kind);
-        left_out.push(LeftOut { place: shape.place, message });
+    if is_single && allowed.len() < shape.allowed.len() {
+        let message = if allowed.is_empty() {
+            format!("none of the listed values is of type {}: the list is left out", field.kind)
+        } else {
+            format!("not all of the listed values are of type {}: the others are left out", field.kind)
+        };
+        left_out.push(LeftOut { place: shape.place.clone(), message });
     }
     let is_text = is_single && field.kind == FieldType::String;
     let is_number = matches!(field.kind, FieldType::Integer | FieldType::Double);

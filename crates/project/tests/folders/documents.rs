@@ -297,6 +297,27 @@ fn what_is_taken_otherwise_than_it_is_written_is_warned_of() {
             None => assert!(more.is_empty(), "{case}: {more:?}"),
         }
     }
+    for (rule, expected) in [
+        (r#""pattern": 5"#, "`pattern` is a number, and is left out: expected a text"),
+        (r#""enum": "x""#, "`enum` is a text, and is left out: expected a list"),
+        (r#""enum": ["a", 5]"#, "not all of the listed values are of type string"),
+        (r#""minLength": "x""#, "`minLength` is a text, and is left out: expected a whole number"),
+        (r#""maxLength": -1"#, "`maxLength` is a number, and is left out: expected a whole number"),
+        (r#""minimum": "0""#, "`minimum` is a text, and is left out: expected a number"),
+        (r#""required": "a""#, "`required` is a text, and is left out: expected a list of texts"),
+    ] {
+        let text = format!(r#"{{"type": "object", "properties": {{"code": {{"type": "string", {rule}}}}}}}"#);
+        let warnings = described(&[("a.json", &text)]).unwrap().warnings;
+        let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert!(matches!(told.as_slice(), [only] if only.contains(expected)), "{rule}: {told:?}");
+    }
+    let required =
+        r#"{"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "nosuch"]}"#;
+    let warnings = described(&[("a.json", required)]).unwrap().warnings;
+    assert!(
+        matches!(warnings.as_slice(), [only] if only.message.contains("no field `nosuch`")),
+        "{warnings:?}"
+    );
     let twice = r#"{"type": "object", "properties": {"code": {"allOf": [
         {"type": "string", "pattern": "^A", "format": "uuid"}, {"pattern": "^A", "format": "uuid"},
         {"pattern": "^B"}, {"format": "email"}]}}}"#;
