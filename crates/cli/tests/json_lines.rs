@@ -195,3 +195,29 @@ fn expressions_are_evaluated_and_checked_line_by_line() {
     assert_eq!(checked[2], json!({"id": 3, "error": unknown}));
     assert_eq!(checked.len(), 5);
 }
+
+#[test]
+fn a_profile_is_explained_if_it_is_one_of_the_projects() {
+    const NAME: &str = "high_earning_homeowner_prospects";
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/securfinancial");
+    let explain = |more: &[&str], input: &str| {
+        let output = run(&[&["audience", "explain", NAME], more].concat(), input);
+        let (told, code) = (String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap());
+        (code, String::from_utf8(output.stdout).unwrap() + &told)
+    };
+    let of = |profile: &str| explain(&[example, "--profile", "-"], profile);
+    let bobby = r#"{"partner": {"recentMortgageLikelihood": 0.9, "netWorthBand": "over_1m"}, "hasFinancialAdvisor": false}"#;
+    for (profile, code, expected) in [
+        (bobby.to_owned(), 0, "in high_earning"),
+        (format!("\u{feff}{bobby}"), 0, "in high_earning"),
+        (bobby.replace("recent", "resent"), 1, "did you mean `recentMortgageLikelihood`?"),
+        (bobby.replace("false", "\"x\""), 1, "`hasFinancialAdvisor` is of type boolean"),
+        ("[]".to_owned(), 2, "expected one JSON object of attributes"),
+    ] {
+        let (found, told) = of(&profile);
+        assert!(found == code && told.contains(expected), "{profile}: {found} {told}");
+    }
+    let (code, told) = explain(&[], "");
+    assert!(code == 2 && told.contains("with `--profile`"), "{code} {told}");
+    assert_eq!(explain(&[example, "--profile", "-", "--value", "x"], bobby).0, 2);
+}

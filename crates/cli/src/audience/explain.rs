@@ -1,6 +1,7 @@
 //! `tributary audience explain`: which parts of an expression decided for one profile.
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -32,7 +33,7 @@ use super::{named, reason};
 ///
 /// With `--profile`, an audience of a project is asked about a profile in a file: one JSON object of attributes, which may hold
 /// events as `xEvent` and memberships as `segmentMembership`; without memberships, audiences that are referred to are
-/// evaluated too. With `--namespace` and `--value`, a batch audience of the catalogue in force is asked about a stored profile.
+/// evaluated too. Fields and values that no schema has are errors, as in an audience's `examples`. With `--namespace` and `--value`, a batch audience of the catalogue in force is asked about a stored profile.
 /// Without any of these, JSON lines are read as `tributary pql eval` reads them, and each is answered on a line.
 #[derive(Debug, Parser)]
 #[command(after_help = r#"Examples:
@@ -47,7 +48,7 @@ The answer to the last one:
    {"expression":"plan = \"gold\"","read":{"plan":null},"span":[23,36],"value":false}],"expression":"optIn or plan = \"gold\"",
    "span":[13,37],"value":false}],"expression":"age > 30 and (optIn or plan = \"gold\")","span":[0,37],"value":false},"result":false}
 
-Exit codes: 0 answered, whatever the answer is; 1 no profile has this identity; 2 could not be done."#)]
+Exit codes: 0 answered, whatever the answer is; 1 no profile has this identity, or errors in the project or the profile; 2 could not be done."#)]
 pub(crate) struct Args {
     /// The audience's name; or the file of JSON lines, standard input without it or with `-`
     #[arg(value_name = "NAME|FILE")]
@@ -55,8 +56,8 @@ pub(crate) struct Args {
     /// The project's folder, with `--profile`
     #[arg(requires = "profile", default_value = ".")]
     folder: PathBuf,
-    /// The file of a profile: one JSON object
-    #[arg(long, conflicts_with = "namespace")]
+    /// The file of a profile: one JSON object; standard input with `-`
+    #[arg(long, conflicts_with_all = ["namespace", "value"])]
     profile: Option<PathBuf>,
     /// The namespace of an identity of a stored profile
     #[arg(long, requires = "value")]
@@ -77,13 +78,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match (&args.profile, &args.namespace, &args.value) {
         (Some(file), ..) => of_file(args, file, now),
         (None, Some(namespace), Some(value)) => of_store(args, namespace, value, now),
-        _ => {
-            let input = Input::of(args.subject.as_deref().map(PathBuf::from));
-            json_lines::each(&input, |number, line| {
-                Ok(line::answer(number, line, Task::Explain, now).to_string().into_bytes())
-            })
-        }
+        _ => of_lines(args, now),
     }
+}
+
+fn of_lines(args: &Args, now: Timestamp) -> Result<ExitCode> {
+    let subject = args.subject.as_deref();
+    let is_name = |subject: &str| subject.parse::<AudienceName>().is_ok() && !Path::new(subject).exists();
+    if let Some(name) = subject.filter(|subject| is_name(subject)) {
+        bail!(
+            "there is no file `{name}`: to ask about an audience of that name, say about whom, with `--profile`, or \
+             with `--namespace` and `--value`"
+        );
+    }
+    json_lines::each(&Input::of(subject.map(PathBuf::from)), |number, line| {
+        Ok(line::answer(number, line, Task::Explain, now).to_string().into_bytes())
+    })
 }
 
 impl Args {
@@ -94,15 +104,28 @@ impl Args {
 }
 
 fn of_file(args: &Args, file: &Path, now: Timestamp) -> Result<ExitCode> {
-    let text = fs::read(file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    let text = read(file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    // Some programs begin a file with a byte order mark.
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
     let profile: serde_json::Value =
-        serde_json::from_slice(&text).with_context(|| format!("`{}` is no JSON", file.display()))?;
-    let serde_json::Value::Object(members) = profile else {
+        serde_json::from_slice(text).with_context(|| format!("`{}` is no JSON", file.display()))?;
+    let serde_json::Value::Object(members) = &profile else {
         bail!("`{}` is no profile: expected one JSON object of attributes", file.display());
     };
-    let profile: Object = domain::value::object_from_json(&members);
-    let catalogue = folder::catalogue(&folder::load(&args.folder)?)?;
-    tell(args, &catalogue, &[&profile], now)
+    let project = folder::load(&args.folder)?;
+    project.check_profile(&file.display().to_string(), &profile)?;
+    let catalogue = folder::catalogue(&project)?;
+    tell(args, &catalogue, &[&domain::value::object_from_json(members)], now)
+}
+
+/// A file, or standard input as `-`.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if file.as_os_str() != "-" {
+        return fs::read(file);
+    }
+    let mut text = Vec::new();
+    io::stdin().read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn of_store(args: &Args, namespace: &NamespaceCode, value: &str, now: Timestamp) -> Result<ExitCode> {
