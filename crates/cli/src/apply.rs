@@ -25,7 +25,7 @@ use project::Compiled;
 use crate::connection::{user, with_store};
 use crate::terminal::Format;
 use crate::{FINDINGS, folder};
-pub(crate) use changes::{Change, changes};
+pub(crate) use changes::{Change, DATAFLOWS, changes};
 pub(crate) use report::{Outcome, Report, change_lines, refusals, short};
 pub(crate) use withdrawn::take_out as take_out_withdrawn;
 

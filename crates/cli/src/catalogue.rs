@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::FINDINGS;
 use crate::apply::{Outcome, Report, keep_refusals, move_pointer, short};
 use crate::connection::{in_force, with_store};
-use crate::plan::Plan;
+use crate::plan::{Against, Plan};
 use crate::table::{Cell, Table};
 use crate::terminal::{self, Format, GREEN, YELLOW};
 use crate::words::time;
@@ -96,8 +96,8 @@ pub(crate) fn rollback(args: &RollbackArgs) -> Result<ExitCode> {
         let hash = &of_sequence(&applied, args.sequence)?.pointer.catalogue;
         let catalogue = store.read_catalogue(hash).await?;
         if args.plan {
-            let against = format!("sequence {}, which is in force", before.sequence);
-            let plan = Plan::of(&against, Some(&before.catalogue), &catalogue, &[], day(now));
+            let against = Against::InForce(before.sequence);
+            let plan = Plan::of(against, Some(&before.catalogue), &catalogue, &[], day(now));
             plan.print(args.format)?;
             let is_found = plan.blocks_what_is_allowed();
             return Ok(if is_found { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS });

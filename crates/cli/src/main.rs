@@ -39,7 +39,8 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use terminal::Format;
 
 /// The work was done, and something is wrong with what it looked at.
 const FINDINGS: u8 = 1;
@@ -107,7 +108,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match cli.command {
         Command::Validate(args) => validate::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
@@ -138,20 +141,32 @@ fn main() -> ExitCode {
         Command::Pql(command) => expression::run(&command),
         Command::Project(command) => schemas::run(&command),
     };
-    outcome.unwrap_or_else(|error| {
-        if let Some(problems) = error.downcast_ref::<project::Problems>() {
-            terminal::print_problems(problems);
-            return ExitCode::from(FINDINGS);
+    let outcome = outcome.or_else(|error| {
+        let problems = error.downcast::<project::Problems>()?;
+        match format(&matches) {
+            Format::Json => validate::print_invalid(&problems)?,
+            Format::Text => terminal::print_problems(&problems),
         }
+        Ok(ExitCode::from(FINDINGS))
+    });
+    outcome.unwrap_or_else(|error: anyhow::Error| {
         terminal::print_error(&error);
         ExitCode::from(FAILED)
     })
 }
 
+/// How the result of the command is printed that was asked for.
+fn format(matches: &ArgMatches) -> Format {
+    let mut command = matches;
+    while let Some((_, sub)) = command.subcommand() {
+        command = sub;
+    }
+    let format = command.try_get_one::<Format>("format").ok().flatten();
+    format.copied().unwrap_or(Format::Text)
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

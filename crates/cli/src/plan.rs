@@ -20,7 +20,7 @@ use crate::apply::take_out_withdrawn;
 use crate::connection::with_store;
 use crate::terminal::Format;
 use crate::{FINDINGS, folder};
-pub(crate) use report::Plan;
+pub(crate) use report::{Against, Plan};
 
 /// Show what an apply would change, and change nothing
 ///
@@ -55,21 +55,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let today = day(Timestamp::now());
     if let Some(path) = &args.against {
         let before = read(path, today)?;
-        return show(args, &project, Some(&before), &format!("`{}`", path.display()), today);
+        return show(args, &project, Some(&before), Against::Path(path), today);
     }
     with_store(async |store| {
         let Some(in_force) = store.catalogue().await? else {
-            return show(args, &project, None, "nothing, as no catalogue is in force yet", today);
+            return show(args, &project, None, Against::Nothing, today);
         };
         let mut before = Catalogue::clone(&in_force.catalogue);
         take_out_withdrawn(store, &mut before).await?;
-        show(
-            args,
-            &project,
-            Some(&before),
-            &format!("sequence {}, which is in force", in_force.sequence),
-            today,
-        )
+        show(args, &project, Some(&before), Against::InForce(in_force.sequence), today)
     })
 }
 
@@ -77,7 +71,7 @@ fn show(
     args: &Args,
     project: &Project,
     before: Option<&Catalogue>,
-    against: &str,
+    against: Against<'_>,
     today: Date,
 ) -> Result<ExitCode> {
     let after = project.compile(before, today)?.catalogue;

@@ -73,19 +73,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn refuse(args: &Args, problems: &Problems) -> Result<ExitCode> {
-    let errors: Vec<&Problem> = problems.iter().collect();
     match args.format {
-        Format::Json => {
-            let report =
-                Report { valid: false, errors, warnings: &[], blocked: Vec::new(), cures: Vec::new() };
-            terminal::print_json(&report)?;
-        }
+        Format::Json => print_invalid(problems)?,
         Format::Text => {
             terminal::print_problems(problems);
-            println!("{RED}not valid{RED:#}: {}", count(errors.len(), "error"));
+            println!("{RED}not valid{RED:#}: {}", count(problems.iter().count(), "error"));
         }
     }
     Ok(ExitCode::from(FINDINGS))
+}
+
+/// Prints everything that is wrong with a project for programs, whichever command has found it.
+pub(crate) fn print_invalid(problems: &Problems) -> Result<()> {
+    let errors = problems.iter().collect();
+    let report = Report { valid: false, errors, warnings: &[], blocked: Vec::new(), cures: Vec::new() };
+    terminal::print_json(&report)
 }
 
 /// How many audiences there are, and how many of them are evaluated while a page waits.

@@ -81,6 +81,22 @@ fn a_consent_policy_is_a_change_though_it_meets_no_dataflow() {
 }
 
 #[test]
+fn a_dataflow_that_is_taken_out_is_removed_and_said_to_be_retiring() {
+    let less = changed(&[]);
+    fs::remove_file(less.path().join("dataflows/prospects_to_email.yaml")).unwrap();
+    let against = example().display().to_string();
+    let told = document(&plan(less.path(), &["--against", &against, "--format", "json"]));
+    assert_eq!(told["changes"][0]["kind"], "dataflows", "{told}");
+    assert_eq!(told["changes"][0]["removed"], serde_json::json!(["prospects_to_email"]));
+    assert_eq!(told["changes"][0]["changed"], serde_json::json!([]));
+    assert_eq!(told["against"], against.as_str());
+    let shown = String::from_utf8(plan(less.path(), &["--against", &against]).stdout).unwrap();
+    assert!(shown.lines().any(|line| line.starts_with("- dataflows")), "{shown}");
+    assert!(shown.contains("RETIRING until what was sent is withdrawn: prospects_to_email"), "{shown}");
+    assert!(shown.contains("1 part differs; held against `"), "{shown}");
+}
+
+#[test]
 fn what_a_contract_that_allows_less_would_block_is_told_and_the_exit_code_is_1() {
     let less = changed(&[("partners/northlight.yaml", CONTRACT, "    - Analytics\n")]);
     let output = plan(less.path(), &["--against", &example().display().to_string(), "--format", "json"]);

@@ -127,3 +127,34 @@ fn a_folder_that_is_no_project_is_not_searched_for_one() {
     assert!(shown.contains("is no project, it has no `project.yaml`"), "{shown}");
     assert!(!shown.contains("compose.yaml"), "{shown}");
 }
+
+#[test]
+fn whichever_command_finds_errors_a_program_gets_them_as_from_validate() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("project.yaml"), "title: Broken\ncolour: red\n").unwrap();
+    fs::write(folder.path().join("a.json"), "{}").unwrap();
+    fs::write(folder.path().join("broken.json"), r##"{"$ref": "#/nothing"}"##).unwrap();
+    let at = folder.path().display().to_string();
+    let profile = folder.path().join("a.json").display().to_string();
+    let json = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+        let output = command.args(arguments).args(["--format", "json"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stderr), "", "{arguments:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let expected = json(&["validate", &at]);
+    assert_eq!(expected["errors"][0]["line"], 2);
+    for arguments in [
+        &["plan", &at][..],
+        &["audience", "list", &at],
+        &["audience", "show", "a", &at],
+        &["audience", "test", &at],
+        &["audience", "explain", "a", &at, "--profile", &profile],
+        &["schema", "show", "a", &at],
+    ] {
+        assert_eq!(json(arguments), expected, "{arguments:?}");
+    }
+    let broken = folder.path().join("broken.json").display().to_string();
+    assert_eq!(json(&["schema", "show", &broken])["valid"], false);
+}

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::catalogue::Catalogue;
+use domain::dataflow::{Dataflow, State};
 use domain::namespace::Namespace;
 use serde::Serialize;
+
+/// The kind of which parts that are taken out stay for a while.
+pub(crate) const DATAFLOWS: &str = "dataflows";
 
 /// The parts of a kind that differ between two catalogues.
 #[derive(Debug, Default, PartialEq, Serialize)]
@@ -15,6 +19,13 @@ pub(crate) struct Change {
     pub(crate) removed: Vec<String>,
 }
 
+impl Change {
+    /// How many parts differ.
+    pub(crate) fn parts(&self) -> usize {
+        self.added.len() + self.changed.len() + self.removed.len()
+    }
+}
+
 /// Every kind of which parts differ.
 pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Change> {
     macro_rules! of_kinds {
@@ -22,6 +33,7 @@ pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Chan
             vec![
                 of_kind("namespaces", before.map(namespaces).as_ref(), &namespaces(after)),
                 $(of_kind($kind, before.map(|before| &before.$field), &after.$field),)*
+                of_kind(DATAFLOWS, before.map(dataflows).as_ref(), &dataflows(after)),
             ]
         };
     }
@@ -34,11 +46,10 @@ pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Chan
         "consent policies" = consent_policies;
         "audiences" = audiences;
         "destinations" = destinations;
-        "dataflows" = dataflows;
         "datastreams" = datastreams;
         "offers" = offers;
     };
-    changes.retain(|change| *change != Change { kind: change.kind, ..Change::default() });
+    changes.retain(|change| change.parts() > 0);
     changes
 }
 
@@ -46,6 +57,13 @@ pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Chan
 fn namespaces(catalogue: &Catalogue) -> BTreeMap<&str, (usize, &Namespace)> {
     let ranked = catalogue.namespaces.iter().enumerate();
     ranked.map(|(rank, namespace)| (namespace.code.as_str(), (rank, namespace))).collect()
+}
+
+/// The dataflows without those that are taken out: these stay, as retiring ones, until what they sent is withdrawn.
+fn dataflows(catalogue: &Catalogue) -> BTreeMap<&str, &Dataflow> {
+    let all = catalogue.dataflows.values();
+    let run = all.filter(|dataflow| dataflow.state != State::Retiring);
+    run.map(|dataflow| (dataflow.name.as_str(), dataflow)).collect()
 }
 
 fn of_kind<K: Ord + ToString, V: PartialEq>(

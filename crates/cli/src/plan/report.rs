@@ -1,23 +1,53 @@
 //! A plan, for people and for programs.
 
+use std::fmt;
+use std::path::Path;
+
 use anyhow::Result;
 use domain::catalogue::Catalogue;
 use domain::refusal::Refusal;
 use jiff::civil::Date;
 use project::Problem;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::flips::{Asked, Direction, Flip, asked, flips};
 use super::matrix::{Pair, matrix, table};
-use crate::apply::{Change, change_lines, changes, refusals};
+use crate::apply::{Change, DATAFLOWS, change_lines, changes, refusals};
 use crate::refusal::{self, Blocked, CuresOf, named};
 use crate::terminal::{self, BOLD, DIM, Format, GREEN, YELLOW, count};
 use crate::words::{consent, listed};
 
+/// What a plan is held against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Against<'a> {
+    /// A project's folder, or the file of a catalogue.
+    Path(&'a Path),
+    /// The catalogue in force, by its sequence.
+    InForce(u64),
+    /// No catalogue is in force yet.
+    Nothing,
+}
+
+impl fmt::Display for Against<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Against::Path(path) => path.display().fmt(formatter),
+            Against::InForce(sequence) => write!(formatter, "sequence {sequence}, which is in force"),
+            Against::Nothing => formatter.write_str("nothing, as no catalogue is in force yet"),
+        }
+    }
+}
+
+impl Serialize for Against<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// What would change if one catalogue came into force in the place of another.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
-    against: &'a str,
+    against: Against<'a>,
     changes: Vec<Change>,
     after: &'a Catalogue,
     flips: Vec<Flip>,
@@ -29,7 +59,7 @@ pub(crate) struct Plan<'a> {
 /// The same for programs.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
-    against: &'a str,
+    against: Against<'a>,
     changes: &'a [Change],
     matrix: Vec<Pair<'a>>,
     flips: &'a [Flip],
@@ -44,7 +74,7 @@ struct Document<'a> {
 impl<'a> Plan<'a> {
     /// Holds a catalogue against another, as of a day.
     pub(crate) fn of(
-        against: &'a str,
+        against: Against<'a>,
         before: Option<&Catalogue>,
         after: &'a Catalogue,
         warnings: &'a [Problem],
@@ -100,6 +130,14 @@ impl<'a> Plan<'a> {
     /// The plan for people.
     fn text(&self) -> String {
         let mut text: String = self.changes.iter().map(change_lines).collect();
+        for change in
+            self.changes.iter().filter(|change| change.kind == DATAFLOWS && !change.removed.is_empty())
+        {
+            text.push_str(&format!(
+                "RETIRING until what was sent is withdrawn: {}\n",
+                listed(&change.removed)
+            ));
+        }
         if !text.is_empty() {
             text.push('\n');
         }
@@ -135,13 +173,19 @@ impl<'a> Plan<'a> {
         let what = if self.changes.is_empty() {
             "nothing would change".to_owned()
         } else {
+            let parts: usize = self.changes.iter().map(Change::parts).sum();
+            let differ = if parts == 1 { "differs" } else { "differ" };
             format!(
-                "{} would be blocked, {freed} freed, {new} new and blocked; {} of parts differ",
+                "{} would be blocked, {freed} freed, {new} new and blocked; {} {differ}",
                 count(blocked, "use"),
-                count(self.changes.len(), "kind")
+                count(parts, "part")
             )
         };
-        format!("{style}plan{style:#}: {what}; held against {}; nothing was applied\n", self.against)
+        let against = match self.against {
+            Against::Path(path) => format!("`{}`", path.display()),
+            other => other.to_string(),
+        };
+        format!("{style}plan{style:#}: {what}; held against {against}; nothing was applied\n")
     }
 }
 
