@@ -1,6 +1,7 @@
 //! The table of identities: which profile an identity links to, and which profiles hold a partner's ID.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
@@ -22,6 +23,9 @@ use crate::condition::unless_refused;
 use crate::item::{Kind, attribute, decode, item, key};
 use crate::keys;
 use crate::units::{Meter, Units};
+
+/// How often an identity is claimed that a transaction has a hand on.
+const MOST_CONFLICTS: u64 = 10;
 
 /// The attribute by which one writing of a reference differs from another.
 const WRITING: &str = "writing";
@@ -134,29 +138,33 @@ impl Identities {
     }
 
     /// Links an identity to a profile, unless it links to one already. Says whether it links to the profile: if not, it is
-    /// another's, or somebody is changing that at this moment.
+    /// another's, or somebody goes on changing that.
     ///
     /// # Errors
     /// Where the table cannot be written or read.
     pub async fn claim(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<bool, Error> {
-        let link = Link::to(profile);
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item(identity.as_str(), keys::LINK, &link)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let written = unless_refused("claim an identity", result)?;
-        self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
-        if written.is_some() {
-            return Ok(true);
+        let link = item(identity.as_str(), keys::LINK, &Link::to(profile))?;
+        for conflict in 1..=MOST_CONFLICTS {
+            let put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(link.clone()))
+                .condition_expression("attribute_not_exists(pk)")
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let written = unless_refused("claim an identity", put.send().await)?;
+            self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
+            if written.is_some() {
+                return Ok(true);
+            }
+            // One whose person was deleted goes on to name the profile for a while, and is held by nobody.
+            match self.holder(identity).await? {
+                // A transaction under way has a hand on it, and is over in a moment.
+                Holder::Nobody => tokio::time::sleep(Duration::from_millis(conflict * 5)).await,
+                holder => return Ok(holder == Holder::Profile(profile.clone())),
+            }
         }
-        // Refused is what is held, and what a transaction under way has a hand on: then there may be no link yet, or again.
-        // One whose person was deleted goes on to name the profile for a while, and is held by nobody.
-        Ok(self.holder(identity).await? == Holder::Profile(profile.clone()))
+        Ok(false)
     }
 
     /// The part of a transaction that has an identity change hands, on condition that it links to what was read, or to

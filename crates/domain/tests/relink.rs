@@ -3,65 +3,18 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what a test cannot set up fails it")]
 
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use domain::fragment::{FragmentKey, OrderToken, Record};
-use domain::graph::linking::{self, Event, Rules};
+use domain::fragment::{FragmentKey, Record};
+use domain::graph::linking::{self, Event};
 use domain::graph::{Contradiction, DropReason, Graph, MOST_IDENTITIES, Neighbourhood, Relinked, Split};
-use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
-use domain::name::DatasetName;
-use domain::namespace::{Namespace, NamespaceType, ValueRule};
-use domain::value::Object;
+use domain::identity::{IdentityKey, ProfileId};
 
-/// `CRMID` is unique, and stands above the others.
-fn namespaces() -> Vec<Namespace> {
-    let of = |code: &str, kind| Namespace {
-        code: code.parse().unwrap(),
-        title: String::new(),
-        kind,
-        value: ValueRule::Text,
-        hashed: false,
-    };
-    let kinds = [
-        ("CRMID", NamespaceType::CrossDevice),
-        ("Email", NamespaceType::Email),
-        ("Phone", NamespaceType::Phone),
-        ("GAID", NamespaceType::Device),
-        ("ECID", NamespaceType::Cookie),
-    ];
-    let mut all: Vec<Namespace> = Namespace::standard();
-    all.retain(|each| !kinds.iter().any(|(code, _)| *code == each.code.as_str()));
-    kinds.into_iter().map(|(code, kind)| of(code, kind)).chain(all).collect()
-}
-
-fn rules() -> Rules {
-    Rules::of(&namespaces())
-}
-
-/// What is written as `CRMID:1`.
-fn identity(text: &str) -> Identity {
-    let (code, value) = text.split_once(':').unwrap();
-    let namespaces = namespaces();
-    let namespace = namespaces.iter().find(|each| each.code.as_str() == code).unwrap();
-    Keyring::new(1, &[7; 32]).unwrap().identity(namespace, value).unwrap()
-}
-
-fn record(time: u64, texts: &[impl AsRef<str>]) -> Record {
-    let mut all = texts.iter().map(|text| identity(text.as_ref()));
-    Record {
-        token: OrderToken { time, batch: 1, row: 1 },
-        primary: all.next().unwrap(),
-        others: all.collect(),
-        partner_ids: BTreeSet::new(),
-        attributes: Object::new(),
-    }
-}
-
-fn crm() -> DatasetName {
-    "crm".parse().unwrap()
-}
+use people::{crm, identity, record, rules};
 
 /// Stored graphs, as ingest keeps them.
 #[derive(Default)]
@@ -300,6 +253,42 @@ fn an_identity_of_somebody_who_was_deleted_is_in_no_graph_whatever_the_graph_say
     assert_eq!(left.len(), 2, "{left:?}");
     assert!(!relinked.graphs[&profile].1.identities.contains_key(&identity("Email:b").key));
     assert!(relinked.moved.iter().all(|moved| moved.identity != identity("Email:b").key));
+}
+
+#[test]
+fn an_identity_takes_the_graphs_along_that_it_leaves_and_comes_to() {
+    let world = World::of(&[(1, &["CRMID:1", "Email:a"]), (1, &["CRMID:2", "Email:b"])]);
+    let of = |text: &str| world.profile(text).map(|(id, graph)| (id.clone(), graph.clone())).unwrap();
+    let ((one, graph_of_one), (two, graph_of_two)) = (of("CRMID:1"), of("CRMID:2"));
+    let mut around = Neighbourhood::default();
+    around.add(one.clone(), graph_of_one.clone());
+    around.add(two.clone(), graph_of_two);
+    let stray = identity("ECID:e").key;
+    around.note(&stray, Some((one.clone(), one.clone())));
+    assert_eq!(around.astray().collect::<Vec<_>>(), [(&stray, &one)], "one does not name it");
+    let heard = record(2, &["CRMID:2", "ECID:e"]);
+    around.note(&heard.primary.key, Some((two.clone(), two.clone())));
+    let relinked = around.hear(&rules(), &heard, &crm()).finish();
+    assert_eq!(relinked.home, Some(two));
+    let (read, next) = &relinked.graphs[&one];
+    assert_eq!(*read, Some(graph_of_one.version), "who names it meanwhile is noticed");
+    assert_eq!(*next, Graph { version: graph_of_one.version + 1, ..graph_of_one });
+}
+
+#[test]
+fn whose_an_identity_is_that_two_graphs_name_is_looked_up() {
+    let world = World::of(&[(1, &["CRMID:1", "Email:a"]), (1, &["CRMID:2", "Email:b"])]);
+    let mut around = Neighbourhood::default();
+    let both = identity("Email:a").key;
+    for text in ["CRMID:1", "CRMID:2"] {
+        let (profile, mut graph) =
+            world.profile(text).map(|(id, graph)| (id.clone(), graph.clone())).unwrap();
+        let node = world.profile("CRMID:1").unwrap().1.identities[&both].clone();
+        graph.identities.insert(both.clone(), node);
+        around.add(profile.clone(), graph);
+        around.note(&identity(text).key, Some((profile.clone(), profile)));
+    }
+    assert_eq!(around.unread(&record(2, &["CRMID:1", "CRMID:2"])), BTreeSet::from([both]));
 }
 
 #[test]

@@ -224,8 +224,8 @@ impl<'a> Applier<'a> {
         self.put(record, profile, stored.as_ref(), fragment).await
     }
 
-    /// Claims identities that the profile's graph names already. Where one was claimed by another profile in the
-    /// meantime, or its person deleted, the graph gives it up, and the record is looked at anew.
+    /// Claims identities that the profile's graph names already. What another profile has claimed in the meantime, or
+    /// whose person was deleted, the graph gives up, and the record is looked at anew.
     async fn claim(
         &self,
         mut identities: Vec<&Identity>,
@@ -233,34 +233,42 @@ impl<'a> Applier<'a> {
         graph: &Graph,
     ) -> Result<Option<Try>, Error> {
         identities.sort_by_key(|identity| self.intake.rank(identity));
-        for (index, identity) in identities.iter().enumerate() {
+        let mut others = BTreeSet::new();
+        for identity in identities {
             if !self.store.identities.claim(&identity.key, profile).await? {
-                // Those after it are not claimed either, and the graph must not show what the profile does not have.
-                let unclaimed = identities.iter().skip(index).map(|identity| &identity.key).collect();
-                self.give_up(&unclaimed, profile, graph).await?;
-                return Ok(Some(Try::Raced));
+                others.insert(&identity.key);
             }
         }
-        Ok(None)
+        if others.is_empty() {
+            return Ok(None);
+        }
+        self.give_up(others, profile, graph.clone()).await?;
+        Ok(Some(Try::Raced))
     }
 
+    /// Has a graph that was read give up what is others'. Whoever brings an identity to a profile writes the profile's
+    /// graph too, so that what is another's is so until the graph is written, or read again.
     async fn give_up(
         &self,
-        identities: &BTreeSet<&IdentityKey>,
+        mut others: BTreeSet<&IdentityKey>,
         profile: &ProfileId,
-        graph: &Graph,
+        mut graph: Graph,
     ) -> Result<(), Error> {
-        let mut graph = Some(graph.clone());
-        while let Some(stands) =
-            graph.filter(|graph| identities.iter().any(|key| graph.identities.contains_key(*key)))
-        {
-            let read = Some(stands.version);
-            if self.store.profiles.put_graph(profile, &stands.without(identities), read).await? {
+        let Store { profiles, identities, .. } = self.store;
+        loop {
+            others.retain(|key| graph.identities.contains_key(*key));
+            let read = Some(graph.version);
+            if others.is_empty() || profiles.put_graph(profile, &graph.without(&others), read).await? {
                 return Ok(());
             }
-            graph = self.store.profiles.graph(profile).await?;
+            let Some(newer) = profiles.graph(profile).await? else { return Ok(()) };
+            graph = newer;
+            for key in others.clone() {
+                if identities.holder(key).await? == Holder::Profile(profile.clone()) {
+                    others.remove(key);
+                }
+            }
         }
-        Ok(())
     }
 
     /// Writes a fragment, the references of its partner IDs before it, and takes back those that it does not hold any

@@ -217,14 +217,25 @@ impl Neighbourhood {
 
     /// Every identity of the graphs that were read, of which nobody looked what it links to.
     pub fn unlooked(&self) -> BTreeSet<IdentityKey> {
-        let all = self.graphs.values().flat_map(|graph| graph.identities.keys());
-        all.filter(|key| !self.links.contains_key(*key)).cloned().collect()
+        self.named().filter(|key| !self.links.contains_key(*key)).cloned().collect()
     }
 
-    /// The identities of which is still to be read what they link to: those of the record, and those that lost a link to
-    /// one of these graphs when records of the same time were heard.
+    /// Identities that link to a profile whose graph does not name them. One of both was read too early, unless they link
+    /// to it still.
+    pub fn astray(&self) -> impl Iterator<Item = (&IdentityKey, &ProfileId)> {
+        self.links.iter().filter_map(|(key, link)| {
+            let link = link.as_ref()?;
+            let graph = self.graphs.get(&link.live)?;
+            (!graph.identities.contains_key(key)).then_some((key, &link.named))
+        })
+    }
+
+    /// The identities of which is still to be read what they link to: those of the record, those that two of these graphs
+    /// name, and those that lost a link to one of them when records of the same time were heard.
     pub fn unread(&self, record: &Record) -> BTreeSet<IdentityKey> {
         let mut wanted: BTreeSet<&IdentityKey> = record.identities().map(|identity| &identity.key).collect();
+        let mut seen = BTreeSet::new();
+        wanted.extend(self.named().filter(|key| !seen.insert(*key)));
         if self.graphs.len() < MOST_GRAPHS {
             let again = self.graphs.values().flat_map(|graph| graph.dropped.iter());
             let again = again.filter(|dropped| is_open(dropped, record.token.time));
@@ -232,6 +243,10 @@ impl Neighbourhood {
             wanted.extend(lost.filter(|key| !self.names(key)));
         }
         wanted.into_iter().filter(|key| !self.links.contains_key(*key)).cloned().collect()
+    }
+
+    fn named(&self) -> impl Iterator<Item = &IdentityKey> {
+        self.graphs.values().flat_map(|graph| graph.identities.keys())
     }
 
     fn names(&self, key: &IdentityKey) -> bool {
@@ -494,6 +509,15 @@ impl Relinking<'_> {
             }
         }
         relinked.moved.extend(self.released.iter().filter_map(|key| self.moved(key, None)));
+        // Whoever has read a graph, or what links to it, before this is written must not write it after.
+        let ends: BTreeSet<_> = relinked.moved.iter().flat_map(|moved| [&moved.from, &moved.to]).collect();
+        for profile in ends.into_iter().flatten() {
+            if let Some(read) = self.before.graphs.get(profile) {
+                let version = read.version.saturating_add(1);
+                let as_read = (Some(read.version), Graph { version, ..read.clone() });
+                relinked.graphs.entry(profile.clone()).or_insert(as_read);
+            }
+        }
         relinked
     }
 

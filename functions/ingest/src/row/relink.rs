@@ -23,7 +23,9 @@ impl Applier<'_> {
         if self.intake.is_keyed_by_partner_id() {
             return self.list(record, profile).await;
         }
-        let neighbourhood = self.look_around(record, around).await?;
+        let Some(neighbourhood) = self.look_around(record, around).await? else {
+            return Ok(Linked::Refused(Try::Raced));
+        };
         if neighbourhood.bars(record) {
             return Ok(Linked::Refused(Try::Settled(suppressed())));
         }
@@ -44,8 +46,8 @@ impl Applier<'_> {
         self.grow(record, profile, &neighbourhood, &relinked).await
     }
 
-    /// Reads the graphs that a record touches.
-    async fn look_around(&self, record: &Record, around: Around) -> Result<Neighbourhood, Error> {
+    /// Reads the graphs that a record touches; nothing where somebody changed them meanwhile.
+    async fn look_around(&self, record: &Record, around: Around) -> Result<Option<Neighbourhood>, Error> {
         let mut neighbourhood = Neighbourhood::default();
         if let Some((profile, graph)) = around.born {
             neighbourhood.add(profile, graph);
@@ -64,7 +66,12 @@ impl Applier<'_> {
                 self.look_up(&identity, &mut neighbourhood).await?;
             }
         }
-        Ok(neighbourhood)
+        for (identity, named) in neighbourhood.astray() {
+            if self.store.identities.holder(identity).await? != Holder::Profile(named.clone()) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(neighbourhood))
     }
 
     async fn look_up(&self, identity: &IdentityKey, around: &mut Neighbourhood) -> Result<(), Error> {
