@@ -5,10 +5,11 @@ mod deliveries;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
-use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 use domain::delivery::Delivery;
 use domain::edge::visitor::StoredVisitor;
 use domain::fragment::{Fragment, FragmentKey};
@@ -66,7 +67,8 @@ impl Profiles {
     }
 
     /// Writes a graph on condition of the version that was read; nothing was read of a new one. Says whether it was
-    /// written.
+    /// written. A write of which no answer came is repeated by the client, and then refused for what it has written
+    /// itself: an identity would be named that nobody goes on to claim.
     ///
     /// # Errors
     /// Where the table cannot be written.
@@ -77,8 +79,17 @@ impl Profiles {
         read: Option<u64>,
     ) -> Result<bool, Error> {
         let content = item(profile.as_str(), keys::GRAPH, graph)?;
-        let expected = read.map(|version| ("version", AttributeValue::N(version.to_string())));
-        self.put(content, expected).await
+        let put = self
+            .put_over(content.clone(), read)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let answer = put.send().await;
+        if let Err(error) = &answer
+            && let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
+            && refused.item() == Some(&content)
+        {
+            return Ok(true);
+        }
+        self.was_put(answer)
     }
 
     /// A fragment, read strongly.
@@ -106,8 +117,7 @@ impl Profiles {
         read: Option<u64>,
     ) -> Result<bool, Error> {
         let content = item(profile.as_str(), keys::fragment(key), fragment)?;
-        let expected = read.map(|version| ("version", AttributeValue::N(version.to_string())));
-        self.put(content, expected).await
+        self.was_put(self.put_over(content, read).send().await)
     }
 
     /// Writes memberships on condition of the version that was read and of a catalogue that does not go back. Says
@@ -122,8 +132,8 @@ impl Profiles {
         read: u64,
     ) -> Result<bool, Error> {
         let content = item(profile.as_str(), keys::BATCH_MEMBERSHIPS, memberships)?;
-        let put = self.client.put_item().set_item(Some(content));
-        self.put_if(if read == 0 {
+        let put = self.put(content);
+        let put = if read == 0 {
             put.condition_expression("attribute_not_exists(pk)")
         } else {
             put.condition_expression("#version = :read AND #sequence <= :sequence")
@@ -131,8 +141,8 @@ impl Profiles {
                 .expression_attribute_names("#sequence", "sequence")
                 .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
                 .expression_attribute_values(":sequence", AttributeValue::N(memberships.sequence.to_string()))
-        })
-        .await
+        };
+        self.was_put(put.send().await)
     }
 
     /// The memberships of a profile as evaluated on schedule, read strongly.
@@ -159,10 +169,8 @@ impl Profiles {
         let Some(memberships) = memberships else {
             return self.delete(profile, &sk).await;
         };
-        let put = self.client.put_item().table_name(&self.table);
-        let output = put
-            .set_item(Some(item(profile.as_str(), sk, memberships)?))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+        let output = self
+            .put(item(profile.as_str(), sk, memberships)?)
             .send()
             .await
             .map_err(|error| Error::of("copy the memberships of a visitor", error))?;
@@ -328,23 +336,26 @@ impl Profiles {
         Ok(output.item)
     }
 
-    /// Puts an item on condition that an attribute still has the value that was read, or that there is no item.
-    async fn put(&self, content: Item, expected: Option<(&str, AttributeValue)>) -> Result<bool, Error> {
-        let put = self.client.put_item().set_item(Some(content));
-        self.put_if(match expected {
+    /// Puts an item over the version that was read, or where there is none.
+    fn put_over(&self, content: Item, read: Option<u64>) -> PutItemFluentBuilder {
+        let put = self.put(content);
+        match read {
             None => put.condition_expression("attribute_not_exists(pk)"),
-            Some((name, value)) => put
-                .condition_expression("#expected = :expected")
-                .expression_attribute_names("#expected", name)
-                .expression_attribute_values(":expected", value),
-        })
-        .await
+            Some(version) => put
+                .condition_expression("#version = :read")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":read", AttributeValue::N(version.to_string())),
+        }
     }
 
-    /// Puts an item on its condition. Says whether it held.
-    async fn put_if(&self, put: PutItemFluentBuilder) -> Result<bool, Error> {
-        let put = put.table_name(&self.table).return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let written = unless_refused("write an item of a profile", put.send().await)?;
+    fn put(&self, content: Item) -> PutItemFluentBuilder {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(content));
+        put.return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+
+    /// Whether a conditional put was made.
+    fn was_put(&self, answer: Result<PutItemOutput, SdkError<PutItemError>>) -> Result<bool, Error> {
+        let written = unless_refused("write an item of a profile", answer)?;
         self.meter.write(written.as_ref().and_then(PutItemOutput::consumed_capacity));
         Ok(written.is_some())
     }

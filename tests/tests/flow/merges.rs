@@ -8,6 +8,7 @@ use domain::delivery::{Cells, Sent, SourceHash};
 use domain::fragment::FragmentKey;
 use domain::graph::DropReason;
 use domain::membership::{Membership, MembershipStatus, Memberships};
+use domain::profile::Profile;
 use domain::value::{self, Value};
 use ingest::row::Outcome;
 use jiff::Timestamp;
@@ -221,6 +222,22 @@ async fn two_profiles_of_one_person_become_one_with_all_that_lies_under_them() {
     assert!(desk.store.profiles.put_fragment(&loser.id, &key, &late, None).await.unwrap());
     desk.sweep().await;
     assert_eq!(desk.account().await[&key].token.time, 9, "what landed there late has followed");
+}
+
+#[tokio::test]
+async fn whoever_repeats_the_writing_of_a_graph_learns_that_it_is_written() {
+    let local = Desk::local().await;
+    let desk = Desk::at(&local).await;
+    desk.hear(1, &["CRMID:1", "Email:a@example.com"]).await;
+    let profiles = &desk.store.profiles;
+    let Profile { id, graph, .. } = desk.profile("CRMID:1").await.unwrap();
+    let next = |value: &str| graph.without(&BTreeSet::from([&desk.identity(value).key]));
+    let read = Some(graph.version);
+    for repeated in 0..2 {
+        assert!(profiles.put_graph(&id, &next("CRMID:1"), read).await.unwrap(), "{repeated}");
+        assert!(!profiles.put_graph(&id, &next("Email:a@example.com"), read).await.unwrap(), "{repeated}");
+    }
+    assert_eq!(profiles.graph(&id).await.unwrap(), Some(next("CRMID:1")));
 }
 
 #[tokio::test]
