@@ -31,8 +31,7 @@ const PEOPLE: u64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_writers_merge_and_split_for_seconds() {
-    let store = |local: &Local| Store::of(local.store.deployment.clone(), &local.config);
-    run(1, Duration::from_secs(10), store).await;
+    run(1, Duration::from_secs(10)).await;
 }
 
 /// `TRIBUTARY_LOAD_SEEDS` and `TRIBUTARY_LOAD_SECONDS` say how many seeds, and how long each.
@@ -43,7 +42,7 @@ async fn nothing_is_lost_while_writers_merge_and_split_for_minutes() {
         |name: &str, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let seconds = Duration::from_secs(number("TRIBUTARY_LOAD_SECONDS", 60));
     for seed in 1..=number("TRIBUTARY_LOAD_SEEDS", 10) {
-        run(seed, seconds, Local::tables).await;
+        run(seed, seconds).await;
     }
 }
 
@@ -68,7 +67,7 @@ struct Load {
     until: Instant,
 }
 
-async fn run(seed: u64, lasts: Duration, store: fn(&Local) -> Store) {
+async fn run(seed: u64, lasts: Duration) {
     let local: Local = Desk::local().await;
     let desk = Desk::at(&local).await;
     let load = Arc::new(Load {
@@ -80,7 +79,7 @@ async fn run(seed: u64, lasts: Duration, store: fn(&Local) -> Store) {
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
             // A store each, as each function has.
-            let store = store(&local);
+            let store = local.tables();
             let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (number + 1));
             tokio::spawn(Writer { load: load.clone(), store, dice, number }.write())
         })
