@@ -187,6 +187,14 @@ fn import(args: &ImportArgs) -> Result<ExitCode> {
         "`{}` is there already: choose another name with `--name`, or replace it with `--replace`",
         file.display()
     );
+    for document in [format!("{name}.json"), format!("{name}.schema.json")] {
+        let document = args.folder.join("schemas").join(document);
+        ensure!(
+            !document.exists(),
+            "`{}` is a schema of this name already, as it stands: choose another name with `--name`, or use `--print`",
+            document.display()
+        );
+    }
     fs::create_dir_all(args.folder.join("schemas"))
         .and_then(|()| fs::write(&file, yaml))
         .with_context(|| format!("`{}` cannot be written", file.display()))?;

@@ -158,6 +158,12 @@ fn a_document_is_imported_once_into_a_project_that_is_valid_with_it() {
     assert_eq!(import(&["--class", "profile", "--replace"]).status.code(), Some(0));
     let shown = run(&["show", "member", "project"], folder.path());
     assert!(text(&shown.stdout).contains("Email, primary"), "{}", text(&shown.stderr));
+
+    let beside = folder.path().join("project/schemas/member.schema.json");
+    fs::copy(folder.path().join("own/member.json"), &beside).unwrap();
+    let refused = import(&["--class", "profile", "--replace"]);
+    assert_eq!(refused.status.code(), Some(2), "two files of one name would be no project");
+    assert!(text(&refused.stderr).contains("is a schema of this name already"), "{}", text(&refused.stderr));
 }
 
 #[test]

@@ -146,6 +146,9 @@ impl Documents {
     pub fn describe(&self, file: &str) -> Result<Described, Problems> {
         let mut problems = Vec::new();
         let draft = self.draft(file, &mut problems);
+        if let Some(draft) = &draft {
+            draft.check(&mut Notes::of(file, &mut problems));
+        }
         let has_fields = draft.as_ref().is_none_or(|draft| !draft.fields.is_empty());
         let definitions = if has_fields { Fields::new() } else { self.definitions(file, &mut problems) };
         Problems::unless_none(problems)?;
@@ -301,6 +304,29 @@ impl Draft {
             fields: Vec::new(),
             labels: Vec::new(),
             warnings: Vec::new(),
+        }
+    }
+
+    /// Notes what no schema may say, wherever it stands. What a project asks for besides is asked of its schemas.
+    fn check(&self, notes: &mut Notes<'_>) {
+        let is_primary = |field: &&DraftField| matches!(field.identity, Some((_, true)));
+        for DraftField { path, .. } in self.fields.iter().filter(is_primary).skip(1) {
+            let message = format!("field `{}` is a second primary identity: a schema has one", path.value);
+            notes.note(path.at, message, None);
+        }
+        for DraftField { path, field, .. } in &self.fields {
+            if let (Some(minimum), Some(maximum)) = (field.minimum, field.maximum)
+                && minimum > maximum
+            {
+                let message = format!("the minimum {minimum} lies above the maximum {maximum}");
+                notes.note(path.at, message, None);
+            }
+            if let (Some(least), Some(most)) = (field.minimum_length, field.maximum_length)
+                && least > most
+            {
+                let message = format!("the minimum length {least} lies above the maximum {most}");
+                notes.note(path.at, message, None);
+            }
         }
     }
 

@@ -330,6 +330,37 @@ fn what_is_taken_otherwise_than_it_is_written_is_warned_of() {
 }
 
 #[test]
+fn what_validate_refuses_is_refused_of_a_document_by_itself_too() {
+    let field = |rules: &str| {
+        format!(r#"{{"type": "object", "properties": {{"a": {{{rules}}}, "b": {{"type": "string"}}}}}}"#)
+    };
+    let identity = |property: &str| {
+        format!(
+            r#"{{"@type": "xdm:descriptorIdentity", "xdm:sourceSchema": "https://ns.example.com/a", "xdm:sourceProperty": "/{property}", "xdm:namespace": "CRMID", "xdm:isPrimary": true}}"#
+        )
+    };
+    let two = field(r#""type": "string""#).replacen('{', r#"{"$id": "https://ns.example.com/a", "#, 1);
+    let descriptors = format!("[{}, {}]", identity("a"), identity("b"));
+    for (document, descriptors, expected) in [
+        (two, descriptors.as_str(), "field `b` is a second primary identity"),
+        (
+            field(r#""type": "integer", "minimum": 9, "maximum": 1"#),
+            "[]",
+            "the minimum 9 lies above the maximum 1",
+        ),
+        (
+            field(r#""type": "string", "minLength": 9, "maxLength": 1"#),
+            "[]",
+            "the minimum length 9 lies above",
+        ),
+    ] {
+        let told = described(&[("a.json", &document), ("a.descriptors.json", descriptors)]);
+        let told = told.map_or_else(|problems| problems.to_string(), |_| "nothing".to_owned());
+        assert!(told.contains(expected), "{told}: expected {expected}");
+    }
+}
+
+#[test]
 fn definitions_together_come_to_no_more_than_a_document_may() {
     let properties: Vec<String> =
         (0..2_000).map(|name| format!(r#""p{name}": {{"type": "string"}}"#)).collect();
