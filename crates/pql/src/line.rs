@@ -66,22 +66,36 @@ impl fmt::Display for Answer {
 /// The span of an error counts characters of the expression. `now` is the instant of evaluation of lines that do not give
 /// one. A line that cannot be read has no id that could name it: its number does.
 pub fn answer(number: u64, line: &[u8], task: Task, now: Timestamp) -> Answer {
-    let outcome = match serde_json::from_slice(line) {
-        Ok(Json::Object(question)) => result(&question, task, now),
-        Ok(_) => Err(outside(format!("line {number} is no JSON object"))),
-        Err(error) => {
-            let (column, text) = (error.column(), error.to_string());
-            let reason = text.split(" at line ").next().unwrap_or_default();
-            Err(outside(format!("line {number} is no JSON, at column {column}: {reason}")))
-        }
-    };
-    Answer { id: id(line), outcome }
+    // What a line holds besides the question, its id too, is not looked into.
+    let members: serde_json::Result<BTreeMap<String, &RawValue>> = serde_json::from_slice(line);
+    let id = members.as_ref().ok().and_then(|members| members.get("id"));
+    let id = id.map_or("null", |id| id.get()).to_owned();
+    let question = members.map_err(|error| unread(number, &error)).and_then(|members| {
+        let own = QUESTION.iter().filter_map(|key| members.get_key_value(*key));
+        let read = own.map(|(key, raw)| match serde_json::from_str(raw.get()) {
+            Ok(value) => Ok((key.clone(), value)),
+            Err(error) => Err(outside(format!("`{key}` of line {number} is no JSON: {}", reason(&error)))),
+        });
+        read.collect()
+    });
+    Answer { id, outcome: question.and_then(|question| result(&question, task, now)) }
 }
 
-fn id(line: &[u8]) -> String {
-    let members: Result<BTreeMap<String, &RawValue>, _> = serde_json::from_slice(line);
-    let id = members.ok().and_then(|members| members.get("id").copied());
-    id.map_or("null", RawValue::get).to_owned()
+/// What a line says of an expression.
+const QUESTION: [&str; 5] = ["expression", "format", "profile", "now", "as"];
+
+/// Why a line cannot be read.
+fn unread(number: u64, error: &serde_json::Error) -> Json {
+    if error.is_data() {
+        return outside(format!("line {number} is no JSON object"));
+    }
+    outside(format!("line {number} is no JSON, at column {}: {}", error.column(), reason(error)))
+}
+
+/// What a parser says, without the place.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 fn result(question: &Map<String, Json>, task: Task, now: Timestamp) -> Result<Outcome, Json> {

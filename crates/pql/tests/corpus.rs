@@ -115,6 +115,11 @@ fn an_answer_begins_with_the_id_of_its_line() {
             r#"{"id":123456789012345678901234567890,"expression":"true"}"#,
             r#"{"id":123456789012345678901234567890,"result":true}"#,
         ),
+        (
+            r#"{"id":5,"expression":"true","profile":{"a":1e400}}"#,
+            r#"{"id":5,"error":{"kind":"parse_error","message":"`profile` of line 3 is no JSON: number out of range","span":[0,0]}}"#,
+        ),
+        (r#"{"id":1e400,"expression":"true"}"#, r#"{"id":1e400,"result":true}"#),
     ] {
         let answer = answer(3, line.as_bytes(), Task::Evaluate, Timestamp::UNIX_EPOCH);
         assert_eq!(answer.to_string(), expected);
