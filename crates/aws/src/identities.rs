@@ -264,28 +264,6 @@ impl Identities {
         Ok(())
     }
 
-    /// Takes the link of an identity to a profile back; one to another profile stays.
-    ///
-    /// # Errors
-    /// Where the table cannot be written.
-    pub async fn release(&self, identity: &IdentityKey, profile: &ProfileId) -> Result<(), Error> {
-        let result = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(identity.as_str(), keys::LINK)))
-            .condition_expression("#profile = :profile AND attribute_not_exists(#suppressed)")
-            .expression_attribute_names("#profile", "profile")
-            .expression_attribute_names("#suppressed", "suppressed")
-            .expression_attribute_values(":profile", AttributeValue::S(profile.to_string()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let deleted = unless_refused("release an identity", result)?;
-        self.meter.write(deleted.as_ref().and_then(DeleteItemOutput::consumed_capacity));
-        Ok(())
-    }
-
     /// How many fragments refer to a partner's ID, counted up to a cap.
     ///
     /// # Errors

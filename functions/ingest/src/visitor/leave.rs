@@ -1,10 +1,10 @@
 //! Leaving: taking a visitor off a profile that holds copies of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws::Store;
+use aws::{Holder, Store};
 use domain::fragment::FragmentKey;
-use domain::graph::Graph;
+use domain::graph::{Moved, Relinked};
 use domain::identity::{IdentityKey, ProfileId};
 use domain::name::DatasetName;
 
@@ -27,16 +27,17 @@ impl Linking<'_> {
     /// Takes a visitor off a profile: memberships first, so that what was delivered because of them is withdrawn,
     /// then what scripts said, then the ECID itself. Its link goes last: what a crash leaves is found by it.
     pub(super) async fn detach(&self, profile: &ProfileId, ecid: &IdentityKey) -> Result<(), Failure> {
-        let Store { profiles, identities, .. } = self.store;
+        let profiles = &self.store.profiles;
         profiles.copy_edge_memberships(profile, ecid, None).await?;
-        let Some(graph) = profiles.graph(profile).await? else { return Ok(()) };
+        if profiles.graph(profile).await?.is_none() {
+            return Ok(());
+        }
         // Also such as are not on the list: a copy that was made late may have come after its place there was given up.
         for dataset in self.catalogue().datasets.values().filter(|dataset| dataset.events().is_some()) {
             self.delete_copy(profile, FragmentKey { dataset: dataset.name.clone(), primary: ecid.clone() })
                 .await?;
         }
-        self.drop_from_graph(profile, ecid, graph).await?;
-        Ok(identities.release(ecid, profile).await?)
+        self.unlink(profile, ecid).await
     }
 
     async fn delete_copy(&self, profile: &ProfileId, key: FragmentKey) -> Result<(), Failure> {
@@ -49,24 +50,29 @@ impl Linking<'_> {
         Ok(())
     }
 
-    async fn drop_from_graph(
-        &self,
-        profile: &ProfileId,
-        ecid: &IdentityKey,
-        graph: Graph,
-    ) -> Result<(), Failure> {
+    /// Takes an ECID off a profile's graph together with its link: who finds the profile by the link meanwhile would
+    /// have the graph name what is nobody's a moment later.
+    async fn unlink(&self, profile: &ProfileId, ecid: &IdentityKey) -> Result<(), Failure> {
+        let Store { profiles, identities, .. } = self.store;
         let is_copy =
             |fragment: &FragmentKey| fragment.primary == *ecid && self.is_of_datastream(&fragment.dataset);
-        let mut graph = Some(graph);
-        while let Some(stands) =
-            graph.filter(|graph| graph.identities.contains_key(ecid) || graph.fragments.iter().any(is_copy))
-        {
-            let mut next = stands.without(&BTreeSet::from([ecid]));
-            next.fragments.retain(|fragment| !is_copy(fragment));
-            if self.store.profiles.put_graph(profile, &next, Some(stands.version)).await? {
-                return Ok(());
+        while let Some(graph) = profiles.graph(profile).await? {
+            let is_linked = identities.holder(ecid).await? == Holder::Profile(profile.clone());
+            let is_named = graph.identities.contains_key(ecid) || graph.fragments.iter().any(is_copy);
+            if !is_linked && !is_named {
+                break;
             }
-            graph = self.store.profiles.graph(profile).await?;
+            let mut next = graph.without(&BTreeSet::from([ecid]));
+            next.fragments.retain(|fragment| !is_copy(fragment));
+            let released = Moved { identity: ecid.clone(), from: Some(profile.clone()), to: None };
+            let relinked = Relinked {
+                graphs: BTreeMap::from([(profile.clone(), (Some(graph.version), next))]),
+                moved: is_linked.then_some(released).into_iter().collect(),
+                home: None,
+            };
+            if self.store.relink(&relinked).await? {
+                break;
+            }
         }
         Ok(())
     }
