@@ -32,8 +32,8 @@ pub(crate) enum Command {
 /// Show what is known of a person
 ///
 /// Any identity finds a profile: an e-mail address in clear or hashed, a CRM ID, a partner's ID. A partner's ID can find
-/// several, as it links nobody. `--format json` has the shape of the documented reply of a profile lookup, with what
-/// Tributary adds under `tributary`.
+/// several, as it links nobody. A pseudonymous profile that has expired is shown no more. `--format json` has the shape of
+/// the documented reply of a profile lookup, with what Tributary adds under `tributary`.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary profile show --namespace Email --value bobby.bank@example.com
@@ -64,7 +64,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         let policy = merge_policy(&catalogue, args.merge_policy.as_ref())?;
         let identity = store.keyring().await?.identity(namespace, &args.value)?;
         let now = Timestamp::now();
-        let profiles = lookup::profiles(store, &catalogue, namespace, &identity, now).await?;
+        let mut profiles = lookup::profiles(store, &catalogue, namespace, &identity, now).await?;
+        profiles.retain(|profile| !profile.has_expired(&catalogue, now));
         let views: Vec<View> =
             profiles.iter().map(|profile| View::of(profile, &catalogue, policy, now)).collect();
         match args.format {
@@ -92,7 +93,9 @@ pub(crate) async fn find(
 ) -> Result<Vec<Profile>> {
     let namespace = namespace(catalogue, code)?;
     let identity = store.keyring().await?.identity(namespace, value)?;
-    lookup::profiles(store, catalogue, namespace, &identity, now).await
+    let mut profiles = lookup::profiles(store, catalogue, namespace, &identity, now).await?;
+    profiles.retain(|profile| !profile.has_expired(catalogue, now));
+    Ok(profiles)
 }
 
 pub(crate) fn namespace<'a>(catalogue: &'a Catalogue, code: &NamespaceCode) -> Result<&'a Namespace> {

@@ -23,12 +23,14 @@ use crate::name::{
 };
 use crate::namespace::{ECID, Namespace, NamespaceCode};
 use crate::partner::Partner;
+use crate::profile::pseudonymous::Pseudonymous;
 use crate::schema::{Class, Schema};
 use crate::value::FieldPath;
 
 /// The form of catalogues that this build writes. It reads form 1 too, which lacks what form 2 may say of consents,
-/// prospects and snapshots: who knows form 1 alone would send those who have not consented.
-pub const FORMAT: u32 = 2;
+/// prospects and snapshots: who knows form 1 alone would send those who have not consented. Form 3 may say how long
+/// pseudonymous profiles are kept: who does not know it would send those that have expired.
+pub const FORMAT: u32 = 3;
 
 /// The oldest form of catalogues that this build reads.
 pub const OLDEST_FORMAT: u32 = 1;
@@ -67,6 +69,9 @@ pub struct Catalogue {
     /// The offers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub offers: BTreeMap<OfferName, Offer>,
+    /// How long pseudonymous profiles are kept; for as long as what datasets say of them, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonymous: Option<Pseudonymous>,
     /// What has left the project, and is still stored.
     #[serde(default, skip_serializing_if = "Former::is_empty")]
     pub former: Former,

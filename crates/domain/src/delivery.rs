@@ -259,8 +259,8 @@ pub enum Wanted {
 
 /// What a dataflow wants of a profile, by memberships, mapping and state as of now.
 pub fn wanted(catalogue: &Catalogue, dataflow: &Dataflow, profile: &Profile, now: Timestamp) -> Wanted {
-    // Whoever was deleted is withdrawn before they are erased, and so is of whom nothing is known any more.
-    if profile.graph.ending.is_some() {
+    // Whoever was deleted is withdrawn before they are erased, and so is of whom nothing is known any more, or will be.
+    if profile.graph.ending.is_some() || profile.has_expired(catalogue, now) {
         return Wanted::Absent;
     }
     match (&profile.graph.merged_into, profile.population()) {

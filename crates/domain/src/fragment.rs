@@ -256,7 +256,7 @@ pub struct WriteRules {
     pub keyed_by_partner_id: bool,
     /// Whether rows have times of their own: then a row whose time has advanced counts as changed.
     pub row_times: bool,
-    /// Days after which an unchanged record is confirmed anew: half of the dataset's retention, if it has one.
+    /// Days after which an unchanged record is confirmed anew, before it would run out.
     pub confirm_after: Option<u16>,
     /// Today, in days since 1970.
     pub today: i32,
@@ -298,8 +298,13 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
             written(stored.token.max(record.token), attributes, older, partner_ids)
         }
     };
-    // A record that says more than it did is written again: a field of it may be mapped only now.
-    if let Some(same) = same.filter(|same| same.hash == next.hash) {
+    let days = rules.today.saturating_sub(stored.confirmed);
+    let is_due = rules.confirm_after.is_some_and(|after| days > i32::from(after));
+    // A record that says more than it did is written again: a field of it may be mapped only now. What comes in no batch
+    // is a visit, and a later one that says the same confirms it.
+    if let Some(same) = same.filter(|same| same.hash == next.hash)
+        && !(is_due && record.token.batch == 0)
+    {
         return Change::AlreadyWritten { created_profile: same.created_profile };
     }
     let advanced = rules.row_times && next.is_ahead_of(stored);
@@ -309,13 +314,11 @@ pub fn decide(stored: Option<&Fragment>, record: &Record, rules: WriteRules) -> 
     if record.token < stored.token {
         return Change::Older;
     }
-    match rules.confirm_after {
-        Some(days) if rules.today.saturating_sub(stored.confirmed) > i32::from(days) => {
-            let version = stored.version.saturating_add(1);
-            Change::Confirmed(Fragment { version, confirmed: rules.today, ..stored.clone() })
-        }
-        _ => Change::Unchanged,
+    if !is_due {
+        return Change::Unchanged;
     }
+    let version = stored.version.saturating_add(1);
+    Change::Confirmed(Fragment { version, confirmed: rules.today, ..stored.clone() })
 }
 
 /// The partners' IDs that attributes still say: where a newer value took the place of one, the ID of the former is
@@ -444,6 +447,23 @@ mod tests {
             panic!("not confirmed")
         };
         assert_eq!((confirmed.confirmed, confirmed.token), (111, stored.token));
+    }
+
+    #[test]
+    fn a_visit_confirms_what_is_said_again_and_a_row_that_is_applied_again_does_not() {
+        for (batch, expected) in [(0, Some(111)), (1, None)] {
+            let rules = WriteRules { confirm_after: Some(10), ..RULES };
+            let same = record(token(5, batch), &[("a", 1)]);
+            let stored = written(None, &same, rules);
+            let already = Change::AlreadyWritten { created_profile: false };
+            let decide = |today| decide(Some(&stored), &same, WriteRules { today, ..rules });
+            assert_eq!(decide(110), already);
+            let confirmed = match decide(111) {
+                Change::Confirmed(fragment) => Some(fragment.confirmed),
+                other => (other != already).then_some(0),
+            };
+            assert_eq!(confirmed, expected, "of batch {batch}");
+        }
     }
 
     #[test]

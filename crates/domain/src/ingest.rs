@@ -172,10 +172,18 @@ impl<'a> Intake<'a> {
         (self.catalogue.priority(&identity.namespace), identity)
     }
 
-    /// Days after which an unchanged record is confirmed anew, before it would run out of anybody's profile.
+    /// Days after which an unchanged record is confirmed anew, before it would run out of anybody's profile: half of its
+    /// time. Of a pseudonymous visitor each day is, as the last visit tells when the profile expires.
     fn confirm_after(&self) -> Option<u16> {
         let makes_prospects = self.dataset.on_unmatched == OnUnmatched::Prospect;
-        self.dataset.retention.days_of(makes_prospects).map(|days| days / 2)
+        let by_dataset = self.dataset.retention.days_of(makes_prospects).map(|days| days / 2);
+        let primary = self.identities.first().map(|(_, code)| code);
+        let by_rule = self.catalogue.pseudonymous.as_ref().and_then(|rule| {
+            let is_of_visits = self.dataset.events().is_some() && rule.counts_visits();
+            let is_meant = primary.is_some_and(|code| rule.namespaces.contains(code));
+            if is_of_visits { Some(0) } else { is_meant.then_some(rule.days / 2) }
+        });
+        by_dataset.into_iter().chain(by_rule).min()
     }
 
     /// Whether any dataset of the catalogue makes prospects.

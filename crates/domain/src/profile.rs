@@ -1,5 +1,6 @@
 //! Profiles: everything that is stored of one person, and the merged view of it.
 
+pub mod pseudonymous;
 mod strays;
 
 use std::cmp::Reverse;
@@ -66,7 +67,7 @@ fn day_number_of(milliseconds: u64) -> i32 {
 impl Profile {
     /// The fragments that may be used at an instant: those whose dataset is in the catalogue, kept long enough, and
     /// under a contract that has not run out. What is swept up later is out of use at once. What is keyed by a partner's
-    /// ID counts while another of them holds that ID.
+    /// ID counts while another of them holds that ID. Of a pseudonymous profile that has expired none may be used.
     pub fn usable<'a>(
         &'a self,
         catalogue: &'a Catalogue,
@@ -79,8 +80,10 @@ impl Profile {
             let mut current = self.fragments.iter().filter(is_current);
             current.any(|(_, fragment)| fragment.holds(partner_id))
         };
+        let is_there = !self.has_expired(catalogue, now);
         self.fragments
             .iter()
+            .filter(move |_| is_there)
             .filter(is_current)
             .filter(move |(key, fragment)| !fragment.is_keyed_by_partner_id() || is_held(&key.primary))
     }
@@ -117,6 +120,7 @@ impl Profile {
         now: Timestamp,
     ) -> BTreeSet<&'a IdentityKey> {
         match policy.identity_graph {
+            _ if self.has_expired(catalogue, now) => BTreeSet::new(),
             IdentityGraph::Private => {
                 self.graph.identities.keys().filter(|key| self.may_use(catalogue, key, now)).collect()
             }

@@ -72,14 +72,29 @@ pub fn is_bare(profile: &Profile) -> bool {
 
 /// The fragments of a profile that are to be deleted: past their dataset's retention or its last day, or so long past
 /// their partner's contract that it is not renewed any more. Those of a dataset that the catalogue does not have stay:
-/// who took its file out of the project by mistake puts it back.
+/// who took its file out of the project by mistake puts it back. Of a pseudonymous profile that has expired, all.
 fn over(catalogue: &Catalogue, profile: &Profile, now: Timestamp) -> BTreeSet<FragmentKey> {
+    if profile.has_expired(catalogue, now) {
+        return of_expired(profile);
+    }
     let is_over = |(key, fragment): &(&FragmentKey, &Fragment)| {
         let dataset = catalogue.datasets.get(&key.dataset);
         let of_prospect = profile.graph.prospect;
         dataset.is_some_and(|dataset| is_over_of(catalogue, dataset, fragment.confirmed, of_prospect, now))
     };
     profile.fragments.iter().filter(is_over).map(|(key, _)| key.clone()).collect()
+}
+
+/// What is deleted next of a profile that has expired. Its own records tell that it has: they go last, when its visitors
+/// are in no audience and nothing is said of it by a partner's ID any more.
+fn of_expired(profile: &Profile) -> BTreeSet<FragmentKey> {
+    let keys = |is_keyed| {
+        let fragments = profile.fragments.iter();
+        let meant = fragments.filter(move |(_, fragment)| fragment.is_keyed_by_partner_id() == is_keyed);
+        meant.map(|(key, _)| key.clone()).collect::<BTreeSet<_>>()
+    };
+    let keyed = keys(true);
+    if keyed.is_empty() && profile.edge_memberships.is_empty() { keys(false) } else { keyed }
 }
 
 /// The identities of a profile that nothing speaks for any more once some of its fragments are gone: these name them, and

@@ -32,6 +32,7 @@ pub(crate) mod namespaces;
 pub(crate) mod offer;
 pub(crate) mod partner;
 pub(crate) mod policy;
+pub(crate) mod retention;
 pub(crate) mod schema;
 pub(crate) mod vocabulary;
 

@@ -112,6 +112,10 @@ fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut V
     let Scope { catalogue, .. } = &mut scope;
     catalogue.namespaces =
         forms.namespaces.form.as_ref().map_or_else(Namespace::standard, |form| form.compile());
+    if let Some(project) = &forms.project.form {
+        let mut notes = Notes::of(&forms.project.file, problems);
+        scope.catalogue.pseudonymous = project.pseudonymous(&scope, &mut notes);
+    }
     scope.catalogue.partners =
         forms.partners.compile(problems, |name, form, notes| form.compile(name, &scope, notes));
     scope.catalogue.schemas =
@@ -168,6 +172,7 @@ fn empty(forms: &Forms) -> Catalogue {
         dataflows: BTreeMap::new(),
         datastreams: BTreeMap::new(),
         offers: BTreeMap::new(),
+        pseudonymous: None,
         former: Former::default(),
     }
 }

@@ -176,6 +176,7 @@ mod tests {
             dataflows: BTreeMap::new(),
             datastreams: BTreeMap::new(),
             offers: BTreeMap::new(),
+            pseudonymous: None,
             former: Former::default(),
         }
     }

@@ -13,6 +13,7 @@ use domain::identity::IdentityKey;
 use domain::membership::{MembershipStatus, Memberships};
 use domain::name::{AudienceName, DataflowName, DatastreamName};
 use domain::namespace::ECID;
+use domain::profile::pseudonymous::without_visits;
 use domain::profile::{Profile, day};
 use domain::removal::without_what_is_over;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -207,15 +208,22 @@ impl Pass<'_> {
 
     /// Has those visitors of a profile linked again whose copies are out of date: offers and edge audiences refer to the
     /// profile's audiences by what linking knows, and batch audiences to what it left of visitors on the profile. What
-    /// stands on either side is compared, so that no lost message matters.
+    /// stands on either side is compared, so that no lost message matters. Where the profile has expired, what is
+    /// remembered of those who have not come by since goes first.
     async fn tell_visitors(&self, profile: &Profile) -> Result<(), Failure> {
         let nodes = profile.graph.identities.iter().filter(|(_, node)| node.namespace.as_str() == ECID);
         let known: BTreeSet<&IdentityKey> =
             nodes.map(|(ecid, _)| ecid).chain(profile.edge_memberships.keys()).collect();
+        let has_expired = profile.has_expired(self.catalogue, self.now);
         let mut visits = Vec::new();
         for ecid in known {
             let stored = self.store.visitors.get(ecid).await?;
-            if is_out_of_date(profile, ecid, &stored) {
+            let rest = without_visits(self.catalogue, &stored.visitor, self.now).filter(|_| has_expired);
+            let is_forgotten = match rest {
+                Some(rest) => self.store.visitors.put(ecid, &rest, stored.version, self.now).await?,
+                None => false,
+            };
+            if is_forgotten || is_out_of_date(profile, ecid, &stored) {
                 visits.push(Visit { ecid: ecid.clone(), cause: format!("{}-{}", self.run.id, profile.id) });
             }
         }

@@ -24,6 +24,7 @@ use domain::identity::{Identity, IdentityKey, Keyring, ProfileId};
 use domain::ingest::Intake;
 use domain::name::DatastreamName;
 use domain::namespace::ECID;
+use domain::profile::pseudonymous::Pseudonymous;
 use domain::profile::{day, day_number};
 use domain::removal::is_over;
 use domain::schema::Schema;
@@ -89,6 +90,8 @@ struct Part<'a> {
     dataset: &'a Dataset,
     schema: &'a Schema,
     record: Record,
+    /// When it was said, which may be a while ago.
+    at: Timestamp,
 }
 
 impl Linking<'_> {
@@ -271,7 +274,7 @@ impl Linking<'_> {
             if is_over(self.catalogue(), dataset, day_number(signal.at), self.now) {
                 continue;
             }
-            match self.part(dataset, signal.attributes.clone(), self.token(signal.at), None) {
+            match self.part(dataset, signal.attributes.clone(), self.token(signal.at), signal.at, None) {
                 Ok(part) => signals.push(part),
                 Err(error) => warn!(dataset = %name, %error, "What a visitor left is of no use."),
             }
@@ -281,17 +284,27 @@ impl Linking<'_> {
         Ok(presence.into_iter().chain(signals).collect())
     }
 
-    /// The record that the visitor has been here, where a login or a membership needs a place, and no signal has one.
+    /// The record that the visitor has been here, where a login or a membership needs a place, and no signal has one; or
+    /// where it matters when the last visit was.
     fn presence(&self, person: Option<&Person>, has_signals: bool) -> Result<Option<Part<'_>>, Failure> {
         let visitor = self.visitor();
         let (datastream, token) = match (person, &visitor.login) {
             (Some(_), Some(login)) => (Some(&login.datastream), self.token(login.at)),
-            _ if has_signals || self.visitor().copied_memberships().is_none() => return Ok(None),
+            _ if !self.is_noted(has_signals) => return Ok(None),
             // It says nothing, so that whatever is said is newer.
             _ => (visitor.datastream.as_ref(), OrderToken { time: 0, batch: 0, row: 0 }),
         };
         let dataset = datastream.and_then(|datastream| self.dataset_of_events(datastream));
-        dataset.map(|dataset| self.part(dataset, Object::new(), token, person)).transpose()
+        let at = visitor.seen.unwrap_or(self.now);
+        dataset.map(|dataset| self.part(dataset, Object::new(), token, at, person)).transpose()
+    }
+
+    /// Whether it is noted of somebody who has not logged in that they have been here.
+    fn is_noted(&self, has_signals: bool) -> bool {
+        if has_signals {
+            return self.catalogue().pseudonymous.as_ref().is_some_and(Pseudonymous::counts_visits);
+        }
+        self.visitor().copied_memberships().is_some()
     }
 
     /// The dataset that holds a datastream's events, if any does.
@@ -313,6 +326,7 @@ impl Linking<'_> {
         dataset: &'b Dataset,
         mut attributes: Object,
         token: OrderToken,
+        at: Timestamp,
         person: Option<&Person>,
     ) -> Result<Part<'b>, Failure> {
         let schema = self.catalogue().schemas.get(&dataset.schema);
@@ -332,7 +346,7 @@ impl Linking<'_> {
                 attributes,
             },
         };
-        Ok(Part { dataset, schema, record })
+        Ok(Part { dataset, schema, record, at })
     }
 
     fn identity(&self) -> Result<Identity, Failure> {
@@ -431,7 +445,7 @@ impl Linking<'_> {
 
     async fn apply(&self, part: &Part<'_>) -> Result<(), Failure> {
         let intake = Intake::new(self.catalogue(), part.dataset, part.schema, self.keyring);
-        let applier = Applier::new(self.store, &intake, part.dataset, self.keyring, self.now);
+        let applier = Applier::new(self.store, &intake, part.dataset, self.keyring, part.at);
         match applier.apply(&part.record).await? {
             Outcome::Ingested { .. } | Outcome::Unchanged | Outcome::Older => {}
             Outcome::Unmatched => warn!(dataset = %part.dataset.name, "A visitor matched no profile."),

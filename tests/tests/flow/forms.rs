@@ -82,7 +82,7 @@ async fn what_was_stored_before_is_applied_to_evaluated_merged_and_withdrawn_as_
     bank.flow.evaluate().await;
     assert_eq!(form_in_force().await, 1);
     bank.flow.local.apply().await;
-    assert_eq!(form_in_force().await, 2);
+    assert_eq!(form_in_force().await, 3);
     bank.flow.bring("crm/again.csv", &customers(&[BOBBY, CARLA, DORA])).await;
     let (_, counts) = bank.last_batch("crm_customers").await;
     assert_eq!((counts.unchanged, counts.ingested), (3, 0), "{counts:?}");
@@ -149,11 +149,11 @@ async fn an_item_of_a_newer_build_is_left_to_it_and_asked_about_again() {
     assert!(error.contains("is of form 4") && error.contains("a newer build wrote it"), "{error}");
     assert!(local.store.migrate().await.is_err());
     let newer_catalogue =
-        String::from_utf8_lossy(CATALOGUE).replacen("\"format\":1", "\"format\":3", 1).into_bytes();
+        String::from_utf8_lossy(CATALOGUE).replacen("\"format\":1", "\"format\":4", 1).into_bytes();
     let hash = domain::catalogue::CatalogueHash::of(&newer_catalogue);
     local.store.write_catalogue(&hash, newer_catalogue).await.unwrap();
     let error = local.store.read_catalogue(&hash).await.unwrap_err().to_string();
-    assert!(error.ends_with("is of form 3: this build reads forms 1 to 2"), "{error}");
+    assert!(error.ends_with("is of form 4: this build reads forms 1 to 3"), "{error}");
     assert_eq!(raw(local, carla.id.to_string(), "G").await, newer);
 }
 

@@ -26,6 +26,7 @@ mod load;
 mod merges;
 mod partner_ids;
 mod profiles;
+mod pseudonymous;
 mod removal;
 mod runs;
 mod server;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::{Found, Queue, Receipt, Removed, Store, Work};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::batch::BatchStatus;
+use domain::fragment::Fragment;
 use domain::graph::Ending;
 use domain::identity::{IdentityKey, ProfileId};
 use domain::profile::Profile;
@@ -26,7 +27,7 @@ const RECEIPT: &str = "01KEXAMPLERECEPT0000000000";
 
 impl Bank {
     /// What the latest run has deleted, and what it wrote.
-    async fn last_run(&self) -> (Removed, f64) {
+    pub async fn last_run(&self) -> (Removed, f64) {
         let ledger = &self.flow.local.store.ledger;
         let run = ledger.latest_runs(1).await.unwrap().pop().unwrap();
         let slices = ledger.slices(&run.id).await.unwrap();
@@ -35,7 +36,7 @@ impl Bank {
     }
 
     /// The profiles of which nothing is left but a word on their end.
-    async fn ended(&self) -> Vec<ProfileId> {
+    pub async fn ended(&self) -> Vec<ProfileId> {
         let page = self.flow.local.store.profiles.scan(0, 1, None, 1000).await.unwrap();
         page.profiles
             .into_iter()
@@ -57,7 +58,7 @@ impl Bank {
 }
 
 /// The keys of the items in which a text stands, of all tables of a deployment.
-async fn items_with(flow: &Flow, texts: &[String]) -> Vec<String> {
+pub async fn items_with(flow: &Flow, texts: &[String]) -> Vec<String> {
     let deployment = &flow.local.store.deployment;
     let client = aws_sdk_dynamodb::Client::new(&flow.local.config);
     let mut found = Vec::new();
@@ -94,7 +95,7 @@ async fn delete(flow: &Flow, profile: &Profile) -> Receipt {
 }
 
 /// Lets a profile's end be as long ago as late writers may live.
-async fn wait_for_late_writers(store: &Store, profile: &ProfileId) {
+pub async fn wait_for_late_writers(store: &Store, profile: &ProfileId) {
     let Some(graph) = store.profiles.graph(profile).await.unwrap() else { return };
     let then = Timestamp::now() - SignedDuration::from_hours(48);
     let ending = match graph.ending.clone().expect("it has ended") {
@@ -106,8 +107,21 @@ async fn wait_for_late_writers(store: &Store, profile: &ProfileId) {
     assert!(store.profiles.put_graph(profile, &next, Some(graph.version)).await.unwrap());
 }
 
+/// Lets what a dataset says of a profile be so many days older.
+pub async fn grow_old(store: &Store, profile: &ProfileId, dataset: &str, days: i32) {
+    let stored = store.profiles.load_all(profile).await.unwrap().expect("the profile is there");
+    for (key, fragment) in stored.fragments.iter().filter(|(key, _)| key.dataset.as_str() == dataset) {
+        let older = Fragment {
+            version: fragment.version + 1,
+            confirmed: fragment.confirmed - days,
+            ..fragment.clone()
+        };
+        assert!(store.profiles.put_fragment(profile, key, &older, Some(fragment.version)).await.unwrap());
+    }
+}
+
 /// Everything by which something of a person would be found.
-fn traces(profile: &Profile) -> Vec<String> {
+pub fn traces(profile: &Profile) -> Vec<String> {
     let keys = profile.graph.identities.keys().map(IdentityKey::to_string);
     let values = profile.graph.identities.values().map(|node| node.value.clone());
     let hashes = profile.graph.identities.values().map(|node| digest(&node.value));
@@ -237,6 +251,49 @@ async fn whoever_comes_back_before_a_profile_is_erased_is_still_the_same_and_aft
         let (key, fragment) = again.fragments.iter().next().unwrap();
         store.profiles.delete_fragment_of(&again.id, key, fragment.version).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_prospect_whose_time_is_over_is_withdrawn_and_swept_up_and_can_be_a_prospect_again() {
+    let bank = crate::partner_ids::bank_with_prospects().await;
+    let store = &bank.flow.local.store;
+    crate::partner_ids::travel(&bank, "2026-02-02", "N-1,7\nN-50,9\n").await;
+    let evaluate = async || {
+        bank.flow.evaluate().await;
+        bank.flow.wake("travellers_to_file").await;
+        bank.last_run().await.0
+    };
+    assert_eq!(evaluate().await, Removed::default());
+    let prospect = async || crate::partner_ids::prospect(&bank, "N-50").await.expect("there is a prospect");
+    let stranger = prospect().await;
+    let stands = async |id| {
+        let profile = store.profiles.load(id).await.unwrap().unwrap();
+        profile.deliveries[&"travellers_to_file".parse().unwrap()].stands()
+    };
+    assert!(stands(&stranger.id).await);
+    // Bobby was heard of as long ago: of a customer the same is kept on.
+    let bobby = bank.profile("Email", BOBBYS_EMAIL).await;
+    for (days, removed) in [(25, Removed::default()), (1, Removed { fragments: 1, profiles: 0 })] {
+        for profile in [&stranger.id, &bobby.id] {
+            grow_old(store, profile, "northlight_travel", days).await;
+        }
+        assert_eq!(evaluate().await, removed);
+        assert_eq!(stands(&stranger.id).await, removed.fragments == 0);
+    }
+    assert_eq!(bank.profile("Email", BOBBYS_EMAIL).await.fragments.len(), bobby.fragments.len());
+    let over = store.profiles.load_all(&stranger.id).await.unwrap().unwrap();
+    assert!(matches!(over.graph.ending, Some(Ending::Over { .. })) && over.fragments.is_empty(), "{over:?}");
+    assert!(crate::partner_ids::prospect(&bank, "N-50").await.is_none(), "nothing refers to the prospect");
+    wait_for_late_writers(store, &stranger.id).await;
+    assert_eq!(evaluate().await, Removed { fragments: 0, profiles: 1 });
+    wait_for_late_writers(store, &stranger.id).await;
+    assert_eq!(evaluate().await, Removed::default());
+    assert_eq!(items_with(&bank.flow, &traces(&stranger)).await, Vec::<String>::new());
+    assert_eq!(bank.ended().await, []);
+
+    crate::partner_ids::travel(&bank, "2026-03-02", "N-50,9\n").await;
+    assert_eq!(bank.last_batch("northlight_travel").await.1.created, 1);
+    assert_eq!((evaluate().await, stands(&prospect().await.id).await), (Removed::default(), true));
 }
 
 #[tokio::test]

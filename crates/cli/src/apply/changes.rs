@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::catalogue::Catalogue;
 use domain::dataflow::{Dataflow, State};
 use domain::namespace::Namespace;
+use domain::profile::pseudonymous::Pseudonymous;
 use serde::Serialize;
 
 /// The kind of which parts that are taken out stay for a while.
@@ -32,6 +33,7 @@ pub(crate) fn changes(before: Option<&Catalogue>, after: &Catalogue) -> Vec<Chan
         ($($kind:literal = $field:ident;)*) => {
             vec![
                 of_kind("namespaces", before.map(namespaces).as_ref(), &namespaces(after)),
+                of_kind("retention", before.map(retention).as_ref(), &retention(after)),
                 $(of_kind($kind, before.map(|before| &before.$field), &after.$field),)*
                 of_kind(DATAFLOWS, before.map(dataflows).as_ref(), &dataflows(after)),
             ]
@@ -64,6 +66,11 @@ fn dataflows(catalogue: &Catalogue) -> BTreeMap<&str, &Dataflow> {
     let all = catalogue.dataflows.values();
     let run = all.filter(|dataflow| dataflow.state != State::Retiring);
     run.map(|dataflow| (dataflow.name.as_str(), dataflow)).collect()
+}
+
+/// How long profiles are kept.
+fn retention(catalogue: &Catalogue) -> BTreeMap<&str, &Pseudonymous> {
+    catalogue.pseudonymous.iter().map(|rule| ("pseudonymous profiles", rule)).collect()
 }
 
 fn of_kind<K: Ord + ToString, V: PartialEq>(

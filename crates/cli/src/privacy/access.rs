@@ -23,7 +23,8 @@ use crate::terminal;
 ///
 /// Identities and how they were linked, what each dataset says and since when, partners' IDs, audiences, what the edge
 /// remembers of the person's browsers, and what was sent where, when, and under which catalogue; and that the person was
-/// deleted, if so. Files that are kept for a while (inbox, staging, quarantine, exports, events) are not searched.
+/// deleted, or that a pseudonymous profile has expired and is to be swept up, if so. Files that are kept for a while
+/// (inbox, staging, quarantine, exports, events) are not searched.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   tributary privacy access --namespace Email --value bobby.bank@example.com
@@ -104,6 +105,7 @@ fn document(
         "profile": profile.id,
         "merged_into": profile.graph.merged_into,
         "ending": profile.graph.ending,
+        "expired": profile.has_expired(catalogue, now),
         "identities": identities.collect::<Vec<_>>(),
         "links": links.collect::<Vec<_>>(),
         "records": records.collect::<Vec<_>>(),

@@ -175,15 +175,21 @@ impl Read for Retention {
             (&prospect_days, "leave `prospect_days` out to have prospects expire as they do by default"),
         ];
         for (days, help) in stated {
-            let Some(At { value, at }) = days else { continue };
-            if (1..=LONGEST_RETENTION).contains(value) {
-                continue;
+            if let Some(days) = days {
+                check_days(days, help, notes);
             }
-            let message = format!("a retention of `{value}` days is not between 1 and {LONGEST_RETENTION}");
-            notes.note(*at, message, help.to_owned());
         }
         let value = |days: Option<At<u16>>| days.map(|days| days.value);
         Some(Retention { days: value(days), until, prospect_days: value(prospect_days), ordered: false })
+    }
+}
+
+/// Notes a retention that makes no sense.
+pub(super) fn check_days(days: &At<u16>, help: &str, notes: &mut Notes<'_>) {
+    let At { value, at } = days;
+    if !(1..=LONGEST_RETENTION).contains(value) {
+        let message = format!("a retention of `{value}` days is not between 1 and {LONGEST_RETENTION}");
+        notes.note(*at, message, help.to_owned());
     }
 }
 

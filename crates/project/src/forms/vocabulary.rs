@@ -1,14 +1,17 @@
-//! `project.yaml` with the project's own labels and the core policies that it enables, and `marketing-actions.yaml`: the words that governance uses.
+//! `project.yaml` with the project's own labels and the core policies that it enables, and `marketing-actions.yaml`: the
+//! words that governance uses.
 
 use domain::governance::{Policy, PolicyStatus, core};
 use domain::label::{CORE_LABELS, CORE_MARKETING_ACTIONS, Label, MarketingAction};
+use domain::profile::pseudonymous::Pseudonymous;
 
 use crate::problem::Notes;
 use crate::read::{At, Entries, Members, Read};
 use crate::suggest::instead_of;
 use crate::yaml::Node;
 
-use super::Forms;
+use super::retention::ProfileRetentionForm;
+use super::{Forms, Scope};
 
 /// `project.yaml`.
 pub(crate) struct ProjectForm {
@@ -17,6 +20,7 @@ pub(crate) struct ProjectForm {
     labels: Entries<String, String>,
     /// The core policies that count, by name.
     core_policies: Vec<At<String>>,
+    retention: Option<ProfileRetentionForm>,
 }
 
 impl Read for ProjectForm {
@@ -25,13 +29,15 @@ impl Read for ProjectForm {
         let title = members.required("title", notes);
         let labels = members.optional("labels", notes);
         let core_policies = members.optional("core_policies", notes);
+        let retention = members.optional("retention", notes);
         members.finish(notes);
         let labels: Entries<String, String> = labels?.unwrap_or_default();
         for (label, _) in labels.iter().filter(|(label, _)| is_core_label(&label.value)) {
             let help = "take it out, or choose another name".to_owned();
             notes.note(label.at, format!("`{}` is a core label already", label.value), help);
         }
-        Some(ProjectForm { title: title?, labels, core_policies: core_policies?.unwrap_or_default() })
+        let core_policies = core_policies?.unwrap_or_default();
+        Some(ProjectForm { title: title?, labels, core_policies, retention: retention? })
     }
 }
 
@@ -59,6 +65,11 @@ fn is_core_action(word: &str) -> bool {
 }
 
 impl ProjectForm {
+    /// How long pseudonymous profiles are kept, if the project says.
+    pub(crate) fn pseudonymous(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) -> Option<Pseudonymous> {
+        self.retention.as_ref()?.pseudonymous(scope, notes)
+    }
+
     /// The core policies that the project enables.
     pub(crate) fn enabled_core_policies(&self, notes: &mut Notes<'_>) -> Vec<Policy> {
         let enabled = self.core_policies.iter().filter_map(|named| {

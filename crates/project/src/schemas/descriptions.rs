@@ -11,6 +11,18 @@ pub(crate) const DESCRIPTIONS: &[(&str, &str, &str)] = &[
     ("Project", "title", "What the project is called."),
     ("Project", "labels", "Labels of the project's own beside the core ones, and what each says."),
     ("Project", "core_policies", "The core policies that count; they ship disabled."),
+    ("Project", "retention", "How long profiles are kept, whatever datasets they are made of."),
+    (
+        "ProfileRetention",
+        "pseudonymous",
+        "Profiles of whom only browsers and devices are known; without it, they are kept as long as their records.",
+    ),
+    ("Pseudonymous", "days", "For so many days after a record of one of their identities was last received."),
+    (
+        "Pseudonymous",
+        "namespaces",
+        "The namespaces that all identities of such a profile are of; those of type `cookie` and `device`, where none are named.",
+    ),
     (
         "Namespaces",
         "namespaces",

@@ -197,6 +197,31 @@ fn schemas_and_datasets() {
                 &[(DATASET, "write_mode", "retention: {prospect_days: 0}\nwrite_mode")],
             ),
             (
+                "pseudonymous profiles without a day",
+                &[("project.yaml", "title:", "retention: {pseudonymous: {days: 0}}\ntitle:")],
+            ),
+            (
+                "pseudonymous profiles that nobody is to be",
+                &[(
+                    "project.yaml",
+                    "title:",
+                    "retention: {pseudonymous: {days: 4000, namespaces: []}}\ntitle:",
+                )],
+            ),
+            (
+                "pseudonymous profiles that are kept for nobody knows how long",
+                &[("project.yaml", "title:", "retention: {pseudonymous: {}}\ntitle:")],
+            ),
+            (
+                "namespaces that make no profile pseudonymous",
+                &[(
+                    "project.yaml",
+                    "title:",
+                    "retention:\n  pseudonymous: {days: 9, namespaces: [ECDI, Email, Phone_E.164, NorthlightID, CRMID, \
+                     ECID]}\ntitle:",
+                )],
+            ),
+            (
                 "customers made of a partner's IDs",
                 &[
                     (

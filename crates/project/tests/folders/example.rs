@@ -196,6 +196,26 @@ fn what_a_command_has_ended_is_not_brought_back_by_a_project_that_does_not_say_s
 }
 
 #[test]
+fn browsers_and_devices_are_pseudonymous_where_a_project_asks_for_it_and_names_nothing_else() {
+    for (said, expected) in [
+        ("", None),
+        ("retention: {}", None),
+        ("retention: {pseudonymous: {days: 14, namespaces: [CRMID]}}", Some((14, vec!["CRMID"]))),
+        (
+            "retention: {pseudonymous: {days: 14}}",
+            Some((14, vec!["AAID", "APNS", "AdCloud", "ECID", "FCM", "GAID", "IDFA", "TNTID", "WAID"])),
+        ),
+    ] {
+        let folder = changed(|folder| replace(folder, "project.yaml", "title:", &format!("{said}\ntitle:")));
+        let rule = compiled(folder.path(), None).catalogue.pseudonymous;
+        let found = rule
+            .as_ref()
+            .map(|rule| (rule.days, rule.namespaces.iter().map(|code| code.as_str()).collect::<Vec<_>>()));
+        assert_eq!(found, expected, "{said}");
+    }
+}
+
+#[test]
 fn what_was_applied_does_not_change_its_kind() {
     let before = compiled(&example(), None).catalogue;
     let folder = changed(|folder| {
