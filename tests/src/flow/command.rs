@@ -1,7 +1,7 @@
 //! The command `tributary` on a deployment of a test's own, as a person runs it.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use aws::Deployment;
 
@@ -24,18 +24,7 @@ impl Local {
     /// # Panics
     /// Where there is no command: it is built with the workspace.
     pub fn tributary(&self, arguments: &[&str]) -> Ran {
-        let endpoint = self.config.endpoint_url().expect("the deployment is on an emulator");
-        let mut command = Command::new(command());
-        command
-            .args(arguments)
-            .args(["--format", "json"])
-            .envs(variables(&self.store.deployment))
-            .env("AWS_ENDPOINT_URL", endpoint)
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("USER", "dora");
-        let output = command.output().expect("the command `tributary` is built with the workspace");
+        let output = self.run(&[arguments, &["--format", "json"]].concat());
         let code = output.status.code().expect("the command ends by itself");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(code < 2, "`tributary {}` failed: {errors}", arguments.join(" "));
@@ -43,6 +32,31 @@ impl Local {
         let documents = serde_json::Deserializer::from_str(&text).into_iter();
         let printed = documents.collect::<Result<_, _>>().expect("the command prints JSON");
         Ran { code, printed, text }
+    }
+
+    /// Runs the command as people do, and answers with its exit code and with all that they are told.
+    ///
+    /// # Panics
+    /// Where there is no command: it is built with the workspace.
+    pub fn tributary_tells(&self, arguments: &[&str]) -> (i32, String) {
+        let Output { status, mut stdout, stderr } = self.run(arguments);
+        stdout.extend(stderr);
+        let told = String::from_utf8(stdout).expect("the command prints text");
+        (status.code().expect("the command ends by itself"), told)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let endpoint = self.config.endpoint_url().expect("the deployment is on an emulator");
+        let mut command = Command::new(command());
+        command
+            .args(arguments)
+            .envs(variables(&self.store.deployment))
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("USER", "dora");
+        command.output().expect("the command `tributary` is built with the workspace")
     }
 }
 

@@ -25,6 +25,7 @@ mod linking;
 mod load;
 mod merges;
 mod partner_ids;
+mod privacy;
 mod profiles;
 mod pseudonymous;
 mod removal;
