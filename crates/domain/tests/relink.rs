@@ -288,7 +288,10 @@ fn whose_an_identity_is_that_two_graphs_name_is_looked_up() {
         around.add(profile.clone(), graph);
         around.note(&identity(text).key, Some((profile.clone(), profile)));
     }
-    assert_eq!(around.unread(&record(2, &["CRMID:1", "CRMID:2"])), BTreeSet::from([both]));
+    assert_eq!(around.unread(&record(2, &["CRMID:1", "CRMID:2"])), BTreeSet::from([both.clone()]));
+    let one = world.profile("CRMID:1").unwrap().0.clone();
+    around.note(&both, Some((one.clone(), one.clone())));
+    assert_eq!(around.astray().collect::<Vec<_>>(), [(&both, &one)], "it may have gone to the other since");
 }
 
 #[test]

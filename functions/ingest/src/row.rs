@@ -258,7 +258,11 @@ impl<'a> Applier<'a> {
         loop {
             others.retain(|key| graph.identities.contains_key(*key));
             let read = Some(graph.version);
-            if others.is_empty() || profiles.put_graph(profile, &graph.without(&others), read).await? {
+            // Of somebody who was deleted it says what is to be forgotten.
+            if graph.is_closed()
+                || others.is_empty()
+                || profiles.put_graph(profile, &graph.without(&others), read).await?
+            {
                 return Ok(());
             }
             let Some(newer) = profiles.graph(profile).await? else { return Ok(()) };

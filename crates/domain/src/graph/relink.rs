@@ -220,13 +220,15 @@ impl Neighbourhood {
         self.named().filter(|key| !self.links.contains_key(*key)).cloned().collect()
     }
 
-    /// Identities that link to a profile whose graph does not name them. One of both was read too early, unless they link
-    /// to it still.
+    /// Identities that link to one profile and are named by the graph of another, or not by that of the one. What they
+    /// link to was read too early, unless it is so still.
     pub fn astray(&self) -> impl Iterator<Item = (&IdentityKey, &ProfileId)> {
         self.links.iter().filter_map(|(key, link)| {
             let link = link.as_ref()?;
-            let graph = self.graphs.get(&link.live)?;
-            (!graph.identities.contains_key(key)).then_some((key, &link.named))
+            let contradicts = |(profile, graph): (&ProfileId, &Graph)| {
+                graph.identities.contains_key(key) != (*profile == link.live)
+            };
+            self.graphs.iter().any(contradicts).then_some((key, &link.named))
         })
     }
 
