@@ -71,8 +71,9 @@ pub fn is_bare(profile: &Profile) -> bool {
 }
 
 /// The fragments of a profile that are to be deleted: past their dataset's retention or its last day, or so long past
-/// their partner's contract that it is not renewed any more. Those of a dataset that the catalogue does not have stay:
-/// who took its file out of the project by mistake puts it back. Of a pseudonymous profile that has expired, all.
+/// their partner's contract that it is not renewed any more, and what nobody holds the ID of any more. Those of a dataset
+/// that the catalogue does not have stay: who took its file out of the project by mistake puts it back. Of a pseudonymous
+/// profile that has expired, all.
 fn over(catalogue: &Catalogue, profile: &Profile, now: Timestamp) -> BTreeSet<FragmentKey> {
     if profile.has_expired(catalogue, now) {
         return of_expired(profile);
@@ -82,7 +83,26 @@ fn over(catalogue: &Catalogue, profile: &Profile, now: Timestamp) -> BTreeSet<Fr
         let of_prospect = profile.graph.prospect;
         dataset.is_some_and(|dataset| is_over_of(catalogue, dataset, fragment.confirmed, of_prospect, now))
     };
-    profile.fragments.iter().filter(is_over).map(|(key, _)| key.clone()).collect()
+    let mut over: BTreeSet<FragmentKey> =
+        profile.fragments.iter().filter(is_over).map(|(key, _)| key.clone()).collect();
+    let unheld = unheld(profile, &over);
+    over.extend(unheld);
+    over
+}
+
+/// What is keyed by partners' IDs that none of a profile's fragments holds once some are gone: whoever gets such an ID
+/// later is not whom it spoke of. While something is on its way to the profile, it may be the one that holds the ID.
+fn unheld(profile: &Profile, gone: &BTreeSet<FragmentKey>) -> BTreeSet<FragmentKey> {
+    if !profile.graph.arriving.is_empty() {
+        return BTreeSet::new();
+    }
+    let left = || profile.fragments.iter().filter(|(key, _)| !gone.contains(*key));
+    let held: BTreeSet<&IdentityKey> =
+        left().flat_map(|(_, fragment)| &fragment.partner_ids).map(|identity| &identity.key).collect();
+    let is_unheld = |(key, fragment): &(&FragmentKey, &Fragment)| {
+        fragment.is_keyed_by_partner_id() && !held.contains(&key.primary)
+    };
+    left().filter(is_unheld).map(|(key, _)| key.clone()).collect()
 }
 
 /// What is deleted next of a profile that has expired. Its own records tell that it has: they go last, when its visitors
@@ -98,8 +118,9 @@ fn of_expired(profile: &Profile) -> BTreeSet<FragmentKey> {
 }
 
 /// The identities of a profile that nothing speaks for any more once some of its fragments are gone: these name them, and
-/// neither a fragment that is left does, nor did a dataset that has one ever link them. Those by which alone others hold
-/// together stay, and of whom nothing at all is left all do: whoever comes back in time is still the same.
+/// neither a fragment that is left does, nor is one of their links by a dataset that has one. A link is by the dataset that
+/// said so last: of those before it nothing is kept. Those by which alone others hold together stay, and of whom nothing at
+/// all is left all do: whoever comes back in time is still the same.
 pub fn unfounded<'a>(profile: &'a Profile, gone: &BTreeSet<&FragmentKey>) -> BTreeSet<&'a IdentityKey> {
     let (gone, left): (Vec<_>, Vec<_>) = profile.fragments.iter().partition(|(key, _)| gone.contains(key));
     if left.is_empty() {
@@ -180,6 +201,8 @@ pub fn without_what_is_over(catalogue: &Catalogue, visitor: &Visitor, now: Times
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::dataset::WriteMode;
@@ -262,12 +285,18 @@ mod tests {
 
     #[test]
     fn an_identity_goes_with_the_last_that_speaks_for_it() {
-        let cases: [(&str, Records<'_>, &[char]); 6] = [
+        let cases: [(&str, Records<'_>, &[char]); 7] = [
             ("only the partner knows it", &[("own", &['a']), ("p", &['a', 'b'])], &['b']),
             ("both name it", &[("own", &['a', 'b']), ("p", &['a', 'b'])], &[]),
             ("the partner finds by it", &[("own", &['a', 'b']), ("p", &['b'])], &[]),
             // The customer's record has another address by now, and linked the former one once.
             ("own data linked it", &[("own", &['a', 'b']), ("own", &['a', 'c']), ("p", &['b'])], &[]),
+            // Of a link only the newest word is kept, and that was the partner's.
+            (
+                "own data linked it, and then the partner",
+                &[("own", &['a', 'b']), ("p", &['a', 'b']), ("own", &['a', 'c'])],
+                &['b'],
+            ),
             ("it holds others together", &[("own", &['a']), ("p", &['a', 'b']), ("q", &['b', 'c'])], &[]),
             ("nothing is left", &[("p", &['a', 'b'])], &[]),
         ];
@@ -388,5 +417,69 @@ mod tests {
         let rest = without_what_is_over(&catalogue, &visitor, at("2026-02-01")).unwrap();
         assert_eq!(rest.signals.keys().map(ToString::to_string).collect::<Vec<_>>(), ["gone"]);
         assert_eq!(Visitor { signals: visitor.signals.clone(), ..rest }, visitor);
+    }
+
+    /// What a random fragment is: of the dataset that is kept for 30 days, or of one that the catalogue does not have; of
+    /// which person or partner's ID; whether it is keyed by that ID; how old it is, and which IDs it holds.
+    type Drawn = (bool, u8, bool, bool, BTreeSet<u8>);
+
+    fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+        let ids = prop::collection::btree_set(0_u8..3, 0..3);
+        prop::collection::vec((any::<bool>(), 0_u8..3, any::<bool>(), any::<bool>(), ids), 0..8)
+    }
+
+    /// A profile of random fragments.
+    fn profile_of(drawn: &[Drawn]) -> Profile {
+        // Which namespace they are of does not matter here.
+        let ids = Namespace::standard().into_iter().find(|each| each.code.as_str() == "Email").unwrap();
+        let keyring = Keyring::new(1, &[7; 32]).unwrap();
+        let identity = |id: &u8| keyring.identity(&ids, &format!("{id}@example.com")).unwrap();
+        let mut whole = profile(&[("own", &['a'])]);
+        for (is_kept, of, keyed_by_partner_id, is_old, held) in drawn {
+            let rules = WriteRules {
+                mode: WriteMode::Replace,
+                keyed_by_partner_id: *keyed_by_partner_id,
+                row_times: false,
+                confirm_after: None,
+                today: if *is_old { 1 } else { 100 },
+            };
+            let record = Record {
+                token: OrderToken { time: 1, batch: 1, row: 1 },
+                primary: identity(of),
+                others: Vec::new(),
+                partner_ids: held.iter().map(identity).collect(),
+                attributes: Object::new(),
+            };
+            let Change::Written(fragment) = decide(None, &record, rules) else { panic!("not written") };
+            let dataset = if *is_kept { "own" } else { "d" };
+            let key = FragmentKey { dataset: dataset.parse().unwrap(), primary: record.primary.key };
+            whole.fragments.insert(key, fragment);
+        }
+        whole
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_left_of_what_an_id_brought_that_nobody_holds(drawn in drawn()) {
+            let catalogue = catalogue(r#"{"days": 30}"#, "null");
+            let mut profile = profile_of(&drawn);
+            let now = at("1970-04-11");
+            let gone = over(&catalogue, &profile, now);
+            let arriving = Graph {
+                arriving: BTreeSet::from([profile.id.clone()]),
+                ..profile.graph.clone()
+            };
+            let over_by_itself = over(&catalogue, &Profile { graph: arriving, ..profile.clone() }, now);
+            prop_assert!(over_by_itself.is_subset(&gone), "what may be on its way makes nothing go");
+            let whole = profile.fragments.clone();
+            profile.fragments.retain(|key, _| !gone.contains(key));
+            let holds = |id: &IdentityKey| profile.fragments.values().any(|fragment| fragment.holds(id));
+            for (key, fragment) in &whole {
+                let is_needless = fragment.is_keyed_by_partner_id() && !holds(&key.primary);
+                let goes = over_by_itself.contains(key) || is_needless;
+                prop_assert_eq!(gone.contains(key), goes, "{}", key);
+            }
+            prop_assert_eq!(over(&catalogue, &profile, now), BTreeSet::new());
+        }
     }
 }

@@ -36,7 +36,7 @@ write_mode: replace
 ";
 
 /// A bank whose partner also sends files that are keyed by its own ID, which Bobby and Carla both hold.
-async fn bank() -> Bank {
+pub async fn bank() -> Bank {
     let bank = Bank::open().await;
     let folder = bank.flow.local.project.path();
     fs::write(folder.join("schemas/travel.yaml"), SCHEMA).unwrap();
