@@ -30,6 +30,9 @@ const MOST_CONFLICTS: u64 = 10;
 /// The attribute by which one writing of a reference differs from another.
 const WRITING: &str = "writing";
 
+/// How often an identity is suppressed where somebody else writes it at the same time.
+const MOST_RACES: usize = 20;
+
 /// The table of identities.
 #[derive(Debug, Clone)]
 pub struct Identities {
@@ -210,16 +213,38 @@ impl Identities {
     }
 
     /// Suppresses an identity, unless it is another profile's: nothing is linked to it from now on. It goes on to say
-    /// which profile it was, until that is erased. Suppressing it again changes nothing.
+    /// which profile it was, until that is erased. Suppressing it again changes nothing. Answers with whom it stands for
+    /// after that: somebody who was deleted, by this receipt or another, or the profile whose it is.
     ///
     /// # Errors
-    /// Where the table cannot be written.
+    /// Where the table cannot be written or read, or others write the identity again and again.
     pub async fn suppress(
         &self,
         identity: &IdentityKey,
         profile: Option<&ProfileId>,
         suppression: &Suppression,
-    ) -> Result<(), Error> {
+    ) -> Result<Holder, Error> {
+        for _ in 0..MOST_RACES {
+            if self.suppress_once(identity, profile, suppression).await? {
+                return Ok(Holder::Suppressed);
+            }
+            match self.holder(identity).await? {
+                Holder::Profile(other) if Some(&other) != profile => return Ok(Holder::Profile(other)),
+                Holder::Suppressed => return Ok(Holder::Suppressed),
+                // A transaction under way had a hand on it.
+                Holder::Profile(_) | Holder::Nobody => {}
+            }
+        }
+        Err(Error::plain("too many writers changed an identity that is to be suppressed: try again"))
+    }
+
+    /// Suppresses an identity, unless it is another profile's or suppressed already. Says whether that was written.
+    async fn suppress_once(
+        &self,
+        identity: &IdentityKey,
+        profile: Option<&ProfileId>,
+        suppression: &Suppression,
+    ) -> Result<bool, Error> {
         let condition =
             "attribute_not_exists(#suppressed) AND (attribute_not_exists(#profile) OR #profile = :profile)";
         let profile = profile.map_or("", ProfileId::as_str);
@@ -239,7 +264,7 @@ impl Identities {
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let written = unless_refused("suppress an identity", update.send().await)?;
         self.meter.write(written.as_ref().and_then(UpdateItemOutput::consumed_capacity));
-        Ok(())
+        Ok(written.is_some())
     }
 
     /// Has a suppressed identity forget which profile it was: that is being erased. The suppression stays.

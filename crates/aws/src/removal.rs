@@ -4,16 +4,14 @@
 //! sees one without the others. Whoever deletes a person closes the graph first: from then on nobody writes to the
 //! profile. Everything after that can be repeated, and what a crash leaves is found by the graph, which goes last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
 use domain::catalogue::Catalogue;
-use domain::delivery::Delivery;
 use domain::fragment::{Fragment, FragmentKey};
 use domain::graph::{Ending, Graph};
 use domain::identity::{IdentityKey, ProfileId};
-use domain::name::DataflowName;
 use domain::namespace::ECID;
 use domain::profile::Profile;
 use domain::removal::{is_bare, unfounded};
@@ -23,7 +21,7 @@ use crate::identities::{Reference, Suppression, reference_key};
 use crate::item::key;
 use crate::ledger::Erasure;
 use crate::visitors::is_lost_race;
-use crate::{Error, Settled, Store, keys};
+use crate::{Error, Holder, Settled, Store, keys};
 
 /// The most fragments and references that a transaction deletes. DynamoDB takes 100 writes; the others are for the graph
 /// and its identities, of which there are 50 at most.
@@ -32,10 +30,22 @@ const MOST_WRITES: usize = 49;
 /// How often a profile's end is noted where somebody else writes its graph at the same time.
 const MOST_RACES: usize = 20;
 
+/// A person whose profile is closed, so that it is withdrawn and erased.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closed {
+    /// The profile that was theirs by then.
+    pub profile: Profile,
+    /// The receipt that has it: the one that was asked for, or that of an earlier deletion.
+    pub receipt: String,
+    /// Visitors who are to be linked again.
+    pub visitors: BTreeSet<IdentityKey>,
+}
+
 impl Store {
     /// Has a person deleted: closes the profile that theirs is by now, with all that is on its way there, and suppresses
     /// every identity. What was sent is withdrawn from then on, and the sweep erases the rest. Where another receipt has
-    /// the profile already, that one stays. Doing it again changes nothing. Answers with the profile, if there is one.
+    /// the profile already, that one stays. Doing it again changes nothing. Answers with what was closed; nothing, where
+    /// the profile is gone, or was erased since nothing was known of the person.
     ///
     /// # Errors
     /// Where the tables cannot be written.
@@ -45,16 +55,19 @@ impl Store {
         profile: &ProfileId,
         receipt: &str,
         now: Timestamp,
-    ) -> Result<Option<ProfileId>, Error> {
+    ) -> Result<Option<Closed>, Error> {
+        let mut visitors = BTreeSet::new();
         for _ in 0..MOST_RACES {
             let Some((id, graph)) = self.live(profile).await? else { return Ok(None) };
             if graph.is_closed() {
+                let Some(receipt) = graph.receipt().map(str::to_owned) else { return Ok(None) };
                 self.suppress(&id, now).await?;
-                return Ok(Some(id));
+                let closed = self.profiles.load(&id).await?;
+                return Ok(closed.map(|profile| Closed { profile, receipt, visitors }));
             }
             // A profile that is closed takes nothing any more.
             if !graph.arriving.is_empty() {
-                self.settle(catalogue, &id, now).await?;
+                visitors.extend(self.settle(catalogue, &id, now).await?.visitors);
                 continue;
             }
             let next = graph.with_ending(Some(Ending::Deleted { receipt: receipt.to_owned() }));
@@ -63,8 +76,7 @@ impl Store {
         Err(Error::plain("too many writers changed a profile that is to be deleted: try again"))
     }
 
-    /// Suppresses every identity of a person whose profile is closed, their partners' IDs and their visitors. Of a
-    /// partner's ID that others hold too this means nothing: only, nobody is a prospect by it.
+    /// Suppresses every identity of a person whose profile is closed.
     ///
     /// # Errors
     /// Where the tables cannot be written.
@@ -72,15 +84,30 @@ impl Store {
         let Some(profile) = self.profiles.load_all(profile).await? else { return Ok(()) };
         let Some(receipt) = profile.graph.receipt() else { return Ok(()) };
         let suppression = Suppression { at: now, receipt: receipt.to_owned() };
+        self.suppress_identities(&profile, &suppression).await
+    }
+
+    /// Suppresses the identities of a profile as it was read, the partners' IDs on it and its visitors, as far as they
+    /// are nobody else's by now. Of a partner's ID that others hold too this means nothing: only, nobody is a prospect by
+    /// it.
+    ///
+    /// # Errors
+    /// Where the tables cannot be written.
+    pub async fn suppress_identities(
+        &self,
+        profile: &Profile,
+        suppression: &Suppression,
+    ) -> Result<(), Error> {
         for (identity, node) in &profile.graph.identities {
-            self.identities.suppress(identity, Some(&profile.id), &suppression).await?;
-            if node.namespace.as_str() == ECID {
-                self.visitors.suppress(identity, now).await?;
+            let holder = self.identities.suppress(identity, Some(&profile.id), suppression).await?;
+            // What the graph names may be somebody else's by now: whoever wrote it died before that was noticed.
+            if node.namespace.as_str() == ECID && holder == Holder::Suppressed {
+                self.visitors.suppress(identity, suppression.at).await?;
             }
         }
         let partner_ids = profile.fragments.values().flat_map(|fragment| &fragment.partner_ids);
         for partner_id in partner_ids.collect::<BTreeSet<_>>() {
-            self.identities.suppress(&partner_id.key, None, &suppression).await?;
+            self.identities.suppress(&partner_id.key, None, suppression).await?;
         }
         Ok(())
     }
@@ -98,7 +125,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Settled>, Error> {
         if let Some(receipt) = profile.graph.receipt() {
-            let withdrawn = withdrawn(&profile.deliveries);
+            let deliveries = profile.deliveries.iter();
+            let withdrawn = deliveries.filter_map(|(name, each)| Some((name.clone(), each.withdrawn()?)));
+            let withdrawn = withdrawn.collect();
             let erasure = Erasure { profile: profile.id.clone(), began: now, withdrawn, ended: None };
             self.ledger.begin_erasure(receipt, &erasure).await?;
         }
@@ -259,12 +288,6 @@ impl Store {
         }
         Ok(unlinks)
     }
-}
-
-/// When each dataflow's last step was confirmed.
-fn withdrawn(deliveries: &BTreeMap<DataflowName, Delivery>) -> BTreeMap<DataflowName, Timestamp> {
-    let ended = |delivery: &Delivery| delivery.outcome.as_ref().map(|outcome| outcome.at);
-    deliveries.iter().filter_map(|(name, delivery)| Some((name.clone(), ended(delivery)?))).collect()
 }
 
 fn built<T>(part: Result<T, BuildError>) -> Result<T, Error> {

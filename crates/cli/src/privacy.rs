@@ -13,7 +13,6 @@ use clap::{Args, Subcommand};
 use domain::identity::{Identity, ProfileId};
 use domain::namespace::{Namespace, NamespaceCode};
 use domain::profile::Profile;
-use jiff::Timestamp;
 
 use crate::connection::in_force;
 use crate::profile::{lookup, namespace};
@@ -54,13 +53,13 @@ struct People {
 }
 
 impl People {
-    /// Everybody who has an identity: at most one, unless it is a partner's ID. Profiles that have become another are
+    /// Everybody who has an identity, in use or not: at most one, unless it is a partner's ID. Profiles that have become another are
     /// followed, and among them.
-    async fn find(store: &Store, whom: &Whom, now: Timestamp) -> Result<People> {
+    async fn find(store: &Store, whom: &Whom) -> Result<People> {
         let in_force = in_force(store).await?;
         let namespace = namespace(&in_force.catalogue, &whom.namespace)?.clone();
         let identity = store.keyring().await?.identity(&namespace, &whom.value)?;
-        let mut profiles = lookup::profiles(store, &in_force.catalogue, &namespace, &identity, now).await?;
+        let mut profiles = lookup::stored(store, &namespace, &identity).await?;
         let mut former: BTreeSet<ProfileId> =
             store.identities.link(&identity.key).await?.into_iter().collect();
         for person in &mut profiles {
@@ -73,6 +72,7 @@ impl People {
         }
         Ok(People { in_force, namespace, identity, profiles })
     }
+
     /// Whether nobody can be meant but one person.
     fn links(&self) -> bool {
         self.namespace.kind.links_people()

@@ -213,6 +213,17 @@ impl Delivery {
         self.sent.is_some() || !self.also.is_empty() || self.intent.is_some()
     }
 
+    /// When the vendor confirmed that what was sent is withdrawn; nothing, while something stands, and where the last step
+    /// was another: an addition that was held, refused or has failed is no withdrawal.
+    pub fn withdrawn(&self) -> Option<Timestamp> {
+        match &self.outcome {
+            Some(Outcome { at, result: OutcomeResult::Delivered { operation: Operation::Remove } }) => {
+                (!self.stands()).then_some(*at)
+            }
+            _ => None,
+        }
+    }
+
     /// The intent of a call whose fate is unknown: what a person is to decide on.
     pub fn unknown(&self) -> Option<&Intent> {
         match &self.outcome {
@@ -620,6 +631,28 @@ mod tests {
         let delivery = unknown(Operation::Remove, stood.clone());
         assert_eq!(after(&delivery, Fate::Made).sent, None);
         assert_eq!(after(&delivery, Fate::NotMade).sent, stood);
+    }
+
+    #[test]
+    fn only_a_removal_that_was_confirmed_is_a_withdrawal() {
+        let at: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+        let reason = || "it may not leave".to_owned();
+        let source = SourceHash::of(&Cells::new());
+        let cases = [
+            (OutcomeResult::Delivered { operation: Operation::Remove }, Some(at)),
+            (OutcomeResult::Delivered { operation: Operation::Add }, None),
+            (OutcomeResult::Held { reason: reason() }, None),
+            (OutcomeResult::Failed { reason: reason() }, None),
+            (OutcomeResult::SetAside { source, reason: reason() }, None),
+        ];
+        for (result, expected) in cases {
+            let outcome = Some(Outcome { at, result });
+            let delivery = Delivery { outcome, ..Delivery::default() };
+            assert_eq!(delivery.withdrawn(), expected, "{:?}", delivery.outcome);
+            let standing = unknown(Operation::Add, None);
+            let standing = Delivery { outcome: delivery.outcome, ..standing };
+            assert_eq!(standing.withdrawn(), None, "something may stand");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod partner_ids;
 mod privacy;
 mod profiles;
 mod pseudonymous;
+mod receipts;
 mod removal;
 mod runs;
 mod server;

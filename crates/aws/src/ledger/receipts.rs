@@ -28,6 +28,9 @@ pub struct Receipt {
     pub suppressed: u64,
     /// What was found, by profile.
     pub found: BTreeMap<ProfileId, Found>,
+    /// Profiles of the person that an earlier deletion has closed already, and its receipt: that tells of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier: BTreeMap<ProfileId, String>,
     /// What else may hold something of the person, and when the last of it goes by itself.
     pub goes: BTreeMap<String, Timestamp>,
 }
@@ -48,7 +51,7 @@ pub struct Erasure {
     pub profile: ProfileId,
     /// When it began: nothing of the profile stood anywhere by then.
     pub began: Timestamp,
-    /// When each dataflow's last step was confirmed.
+    /// When each dataflow's withdrawal was confirmed, of those that had sent something.
     pub withdrawn: BTreeMap<DataflowName, Timestamp>,
     /// When nothing was left.
     #[serde(default, skip_serializing_if = "Option::is_none")]

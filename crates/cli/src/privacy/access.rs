@@ -38,7 +38,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     with_store(async |store| {
         let now = Timestamp::now();
-        let people = People::find(store, &args.whom, now).await?;
+        let people = People::find(store, &args.whom).await?;
         let mut profiles = Vec::new();
         for profile in &people.profiles {
             let mut visitors = Vec::new();

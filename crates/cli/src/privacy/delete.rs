@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use anstream::print;
 use anyhow::{Result, anyhow};
-use aws::{Found, Receipt, Store, Suppression};
+use aws::{Closed, Found, Holder, Receipt, Store, Suppression, Visit};
 use clap::Parser;
 use domain::delivery::Delivery;
+use domain::identity::ProfileId;
 use domain::namespace::ECID;
 use domain::profile::Profile;
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +18,9 @@ use super::{People, Whom, status};
 use crate::FINDINGS;
 use crate::connection::{user, with_store};
 use crate::terminal::{self, Format};
+
+/// How often people are looked for again where somebody else takes their identity for another at the same time.
+const MOST_RACES: usize = 10;
 
 /// What may hold something of a person besides the tables, and for how many days it does at most, as the deployment's
 /// template has it.
@@ -63,22 +67,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     with_store(async |store| {
-        let now = Timestamp::now();
-        let mut people = People::find(store, &args.whom, now).await?;
-        people.settle(store, now).await?;
+        let people = People::find(store, &args.whom).await?;
         if let Some(objection) = objection(&people, args.all) {
             terminal::print_error(&objection);
             return Ok(ExitCode::from(FINDINGS));
         }
-        let receipt = match under_way(store, &people).await? {
-            Some(receipt) => receipt,
-            None => {
-                let receipt = receipt_of(&people, args.reason.clone(), now);
-                store.ledger.keep_receipt(&receipt).await?;
-                receipt
-            }
-        };
-        delete(store, &people, &receipt).await?;
+        let receipt = delete(store, people, args).await?;
         let status = status::Status::of(store, receipt).await?;
         match args.format {
             Format::Json => terminal::print_json(&status)?,
@@ -88,26 +82,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-impl People {
-    /// Brings what is on its way to people, so that what is counted of them is all that there is, and leaves those
-    /// profiles out that have become others.
-    async fn settle(&mut self, store: &Store, now: Timestamp) -> Result<()> {
-        self.profiles.retain(|profile| !profile.has_become_another());
-        for profile in &mut self.profiles {
-            if !profile.graph.arriving.is_empty() {
-                store.settle(&self.in_force.catalogue, &profile.id, now).await?;
-                if let Some(settled) = store.profiles.load(&profile.id).await? {
-                    *profile = settled;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 fn objection(people: &People, all: bool) -> Option<anyhow::Error> {
     let code = &people.namespace.code;
-    match people.profiles.len() {
+    let living = people.profiles.iter().filter(|profile| !profile.has_become_another());
+    match living.count() {
         _ if people.links() => None,
         0 => Some(anyhow!("no profile has this partner's ID of namespace `{code}`")),
         1 => None,
@@ -118,34 +96,109 @@ fn objection(people: &People, all: bool) -> Option<anyhow::Error> {
     }
 }
 
+/// Has people deleted, and answers with the receipt. Once a profile is closed, evaluations go on where this is
+/// interrupted; the receipt is written after that, of what was closed, and whoever asks again writes the one that an
+/// interruption has left out.
+async fn delete(store: &Store, mut people: People, args: &Args) -> Result<Receipt> {
+    let now = Timestamp::now();
+    let id = under_way(store, &people).await?.unwrap_or_else(|| Ulid::generate().to_string());
+    let suppression = Suppression { at: now, receipt: id.clone() };
+    let mut closed = BTreeMap::new();
+    for _ in 0..MOST_RACES {
+        for profile in &people.profiles {
+            match store.delete_person(&people.in_force.catalogue, &profile.id, &id, now).await? {
+                Some(one) => _ = closed.insert(one.profile.id.clone(), one),
+                None => store.suppress_identities(profile, &suppression).await?,
+            }
+        }
+        if people.suppress(store, &suppression, &closed).await? {
+            let receipt = keep_receipt(store, &people, suppression, &closed, args.reason.clone()).await?;
+            withdraw(store, &people, closed).await?;
+            return Ok(receipt);
+        }
+        // Somebody has taken the identity for a person meanwhile.
+        people = People::find(store, &args.whom).await?;
+    }
+    Err(anyhow!("too many writers have taken the identity for others meanwhile: try again"))
+}
+
 /// The receipt of a deletion that was asked for before, where it is everybody's.
-async fn under_way(store: &Store, people: &People) -> Result<Option<Receipt>> {
-    let mut receipts: BTreeSet<Option<String>> =
-        people.profiles.iter().map(|profile| profile.graph.receipt().map(str::to_owned)).collect();
+async fn under_way(store: &Store, people: &People) -> Result<Option<String>> {
     if people.profiles.is_empty() {
         let suppression = store.identities.suppression(&people.identity.key).await?;
-        receipts.insert(suppression.map(|suppression| suppression.receipt));
+        return Ok(suppression.map(|suppression| suppression.receipt));
     }
-    match (receipts.pop_first().flatten(), receipts.is_empty()) {
-        (Some(receipt), true) => Ok(store.ledger.receipt(&receipt).await?),
-        _ => Ok(None),
+    let living = people.profiles.iter().filter(|profile| !profile.has_become_another());
+    let mut receipts: BTreeSet<Option<&str>> = living.map(|profile| profile.graph.receipt()).collect();
+    let first = receipts.pop_first().flatten();
+    Ok(first.filter(|_| receipts.is_empty()).map(str::to_owned))
+}
+
+impl People {
+    /// Suppresses the identity that was asked for, whatever graphs say of it. Says whether that is done: not, where
+    /// it is somebody's who is not closed.
+    async fn suppress(
+        &self,
+        store: &Store,
+        suppression: &Suppression,
+        closed: &BTreeMap<ProfileId, Closed>,
+    ) -> Result<bool> {
+        if !self.links() {
+            return Ok(true);
+        }
+        let identity = &self.identity.key;
+        let mut holder = store.identities.suppress(identity, None, suppression).await?;
+        if let Holder::Profile(named) = &holder
+            && let Some((live, _)) = store.live(named).await?
+            && closed.contains_key(&live)
+        {
+            holder = store.identities.suppress(identity, Some(named), suppression).await?;
+        }
+        let is_suppressed = holder == Holder::Suppressed;
+        if is_suppressed && self.namespace.code.as_str() == ECID {
+            store.visitors.suppress(identity, suppression.at).await?;
+        }
+        Ok(is_suppressed)
     }
 }
 
-fn receipt_of(people: &People, reason: Option<String>, now: Timestamp) -> Receipt {
-    let identities = people.profiles.iter().flat_map(|profile| profile.graph.identities.keys());
-    let own = people.links().then_some(&people.identity.key);
-    let suppressed: BTreeSet<_> = identities.chain(own).collect();
-    let days = |days| now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
-    Receipt {
-        id: Ulid::generate().to_string(),
-        at: now,
-        by: user(),
-        reason,
-        suppressed: u64::try_from(suppressed.len()).unwrap_or(u64::MAX),
-        found: people.profiles.iter().map(|profile| (profile.id.clone(), found(profile))).collect(),
-        goes: LIFECYCLES.iter().map(|(what, kept)| ((*what).to_owned(), days(*kept))).collect(),
+/// Writes the receipt of what was closed, or adds to it what an earlier call did not know of.
+async fn keep_receipt(
+    store: &Store,
+    people: &People,
+    suppression: Suppression,
+    closed: &BTreeMap<ProfileId, Closed>,
+    reason: Option<String>,
+) -> Result<Receipt> {
+    let Suppression { at, receipt: id } = suppression;
+    let known = store.ledger.receipt(&id).await?;
+    let mut receipt = known.clone().unwrap_or_else(|| {
+        let identities = closed.values().flat_map(|closed| closed.profile.graph.identities.keys());
+        let own = people.links().then_some(&people.identity.key);
+        let suppressed: BTreeSet<_> = identities.chain(own).collect();
+        let days = |days| at.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
+        Receipt {
+            id,
+            at,
+            by: user(),
+            reason,
+            suppressed: u64::try_from(suppressed.len()).unwrap_or(u64::MAX),
+            found: BTreeMap::new(),
+            earlier: BTreeMap::new(),
+            goes: LIFECYCLES.iter().map(|(what, kept)| ((*what).to_owned(), days(*kept))).collect(),
+        }
+    });
+    for (id, Closed { profile, receipt: of, .. }) in closed {
+        if *of == receipt.id {
+            receipt.found.entry(id.clone()).or_insert_with(|| found(profile));
+        } else {
+            receipt.earlier.insert(id.clone(), of.clone());
+        }
     }
+    if known.as_ref() != Some(&receipt) {
+        store.ledger.keep_receipt(&receipt).await?;
+    }
+    Ok(receipt)
 }
 
 /// What is stored of a profile, and where something of it stands.
@@ -170,28 +223,17 @@ fn found(profile: &Profile) -> Found {
     Found { items, delivered: delivered.collect() }
 }
 
-/// Closes profiles, suppresses identities, and wakes those who are to withdraw. Once a profile is closed, evaluations go
-/// on where this is interrupted.
-async fn delete(store: &Store, people: &People, receipt: &Receipt) -> Result<()> {
-    if people.links() {
-        let suppression = Suppression { at: receipt.at, receipt: receipt.id.clone() };
-        store.identities.suppress(&people.identity.key, None, &suppression).await?;
-        if people.namespace.code.as_str() == ECID && people.profiles.is_empty() {
-            store.visitors.suppress(&people.identity.key, receipt.at).await?;
-        }
-    }
-    let catalogue = &people.in_force.catalogue;
-    let sweep = store.sweep(&people.in_force, receipt.at);
-    let all = catalogue.dataflows.keys().collect();
-    for profile in &people.profiles {
-        let closed = store.delete_person(catalogue, &profile.id, &receipt.id, receipt.at).await?;
-        let Some(profile) = store.profiles.load(&closed.unwrap_or_else(|| profile.id.clone())).await? else {
-            continue;
-        };
-        let now = Timestamp::now();
+/// Marks what stands of people who are closed, and wakes those who are to withdraw it.
+async fn withdraw(store: &Store, people: &People, closed: BTreeMap<ProfileId, Closed>) -> Result<()> {
+    let now = Timestamp::now();
+    let sweep = store.sweep(&people.in_force, now);
+    let all = people.in_force.catalogue.dataflows.keys().collect();
+    for Closed { profile, visitors, .. } in closed.into_values() {
         for dataflow in &sweep.mark(&profile, &all, now).await?.marked {
             store.queues.wake(dataflow, now).await?;
         }
+        let visits: Vec<Visit> = visitors.into_iter().map(Visit::anew).collect();
+        store.queues.link(&visits).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `tributary privacy status`: how far a deletion is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -8,8 +8,10 @@ use anstream::print;
 use anyhow::{Context, Result};
 use aws::{Receipt, Store};
 use clap::Parser;
+use domain::delivery::{Delivery, OutcomeResult};
 use domain::identity::ProfileId;
 use domain::name::DataflowName;
+use domain::profile::Profile;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -65,6 +67,8 @@ struct State {
     standing: Vec<DataflowName>,
     /// Of these, those of whose last call nobody knows the fate: a person has to decide on it.
     unknown: Vec<DataflowName>,
+    /// Of those that stand, why the last step came to nothing, where it did.
+    problems: BTreeMap<DataflowName, String>,
     /// When each dataflow's withdrawal was confirmed.
     withdrawn: BTreeMap<DataflowName, Timestamp>,
     /// When the profile was erased.
@@ -77,26 +81,26 @@ impl Status {
     /// # Errors
     /// Where the store cannot be read.
     pub(crate) async fn of(store: &Store, receipt: Receipt) -> Result<Status> {
-        let erasures = store.ledger.erasures(&receipt.id).await?;
+        let mut erasures = store.ledger.erasures(&receipt.id).await?;
+        let own = receipt.found.keys().chain(erasures.iter().map(|erasure| &erasure.profile));
+        let mut all: BTreeSet<ProfileId> = own.cloned().collect();
+        for (id, earlier) in &receipt.earlier {
+            all.insert(id.clone());
+            erasures.extend(store.ledger.erasures(earlier).await?);
+        }
         let mut profiles = BTreeMap::new();
-        for id in receipt.found.keys() {
+        for id in all {
+            let erasure = erasures.iter().find(|erasure| erasure.profile == id);
             let mut state = State::default();
-            if let Some(erasure) = erasures.iter().find(|erasure| erasure.profile == *id) {
-                state.withdrawn = erasure.withdrawn.clone();
-                state.erased = erasure.ended;
-            } else if let Some(profile) = store.profiles.load(id).await? {
-                for (dataflow, delivery) in &profile.deliveries {
-                    match &delivery.outcome {
-                        _ if delivery.stands() => state.standing.push(dataflow.clone()),
-                        Some(outcome) => _ = state.withdrawn.insert(dataflow.clone(), outcome.at),
-                        None => {}
-                    }
-                    if delivery.unknown().is_some() {
-                        state.unknown.push(dataflow.clone());
-                    }
-                }
+            if erasure.is_none_or(|erasure| erasure.ended.is_none()) {
+                // Until the end is noted it is the profile that tells.
+                state = store.profiles.load(&id).await?.as_ref().map(State::of).unwrap_or_default();
             }
-            profiles.insert(id.clone(), state);
+            if let Some(erasure) = erasure {
+                state.withdrawn.extend(erasure.withdrawn.clone());
+                state.erased = erasure.ended;
+            }
+            profiles.insert(id, state);
         }
         let done = profiles.values().all(|state| state.erased.is_some());
         Ok(Status { receipt, done, profiles })
@@ -109,7 +113,7 @@ impl Status {
 
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let Receipt { id, at, by, reason, suppressed, found, goes } = &self.receipt;
+        let Receipt { id, at, by, reason, suppressed, found, earlier, goes } = &self.receipt;
         let mut text = format!("{BOLD}receipt {id}{BOLD:#}\n  asked for  {} by {by}", time(*at));
         if let Some(reason) = reason {
             let _ = write!(text, ": {reason}");
@@ -117,8 +121,14 @@ impl Status {
         let _ = writeln!(text, "\n  suppressed {}", plural(*suppressed, "identity", "identities"));
         for (profile, state) in &self.profiles {
             let _ = writeln!(text, "  profile    {profile}: {}", state.text());
+            if let Some(earlier) = earlier.get(profile) {
+                let _ = writeln!(text, "    deleted before: receipt {earlier}");
+            }
             for (what, count) in found.get(profile).iter().flat_map(|found| &found.items) {
                 let _ = writeln!(text, "    {what}: {}", number(*count));
+            }
+            for (dataflow, reason) in &state.problems {
+                let _ = writeln!(text, "    `{dataflow}` last came to nothing: {reason}");
             }
             for (dataflow, at) in &state.withdrawn {
                 let _ = writeln!(text, "    withdrawn from `{dataflow}`: {}", time(*at));
@@ -133,6 +143,22 @@ impl Status {
 }
 
 impl State {
+    /// How far it is, as a profile tells that is not erased.
+    fn of(profile: &Profile) -> State {
+        let mut state = State::default();
+        for (dataflow, delivery) in &profile.deliveries {
+            if delivery.stands() {
+                state.standing.push(dataflow.clone());
+                state.problems.extend(problem(delivery).map(|reason| (dataflow.clone(), reason.to_owned())));
+            }
+            state.withdrawn.extend(delivery.withdrawn().map(|at| (dataflow.clone(), at)));
+            if delivery.unknown().is_some() {
+                state.unknown.push(dataflow.clone());
+            }
+        }
+        state
+    }
+
     fn text(&self) -> String {
         let names = |names: &[DataflowName]| {
             names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
@@ -148,6 +174,16 @@ impl State {
             }
             None => format!("{YELLOW}withdrawn{YELLOW:#}, erased by the next evaluation"),
         }
+    }
+}
+
+/// Why the last step of a delivery was not made.
+fn problem(delivery: &Delivery) -> Option<&str> {
+    match &delivery.outcome.as_ref()?.result {
+        OutcomeResult::SetAside { reason, .. }
+        | OutcomeResult::Held { reason }
+        | OutcomeResult::Failed { reason } => Some(reason),
+        OutcomeResult::Delivered { .. } | OutcomeResult::Unknown { .. } => None,
     }
 }
 

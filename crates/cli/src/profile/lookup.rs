@@ -10,13 +10,30 @@ use domain::namespace::Namespace;
 use domain::profile::Profile;
 use jiff::Timestamp;
 
-/// Every profile that has an identity: at most one, unless it is a partner's ID.
+/// Every profile that has an identity: at most one, unless it is a partner's ID. Of those by such an ID, the ones on whom
+/// it may be used.
 pub(crate) async fn profiles(
     store: &Store,
     catalogue: &Catalogue,
     namespace: &Namespace,
     identity: &Identity,
     now: Timestamp,
+) -> Result<Vec<Profile>> {
+    let mut profiles = stored(store, namespace, identity).await?;
+    if !namespace.kind.links_people() {
+        let is_of = |profile: &Profile| {
+            profile.partner_ids(catalogue, now).iter().any(|held| held.key == identity.key)
+        };
+        profiles.retain(is_of);
+    }
+    Ok(profiles)
+}
+
+/// Every profile that is stored with an identity, whether that may be used or not.
+pub(crate) async fn stored(
+    store: &Store,
+    namespace: &Namespace,
+    identity: &Identity,
 ) -> Result<Vec<Profile>> {
     if namespace.kind.links_people() {
         return match store.identities.link(&identity.key).await? {
@@ -30,7 +47,7 @@ pub(crate) async fn profiles(
     for id in ids {
         let Some(profile) = survivor(store, id).await? else { continue };
         // A reference may outlive what it refers to: only the profile itself says what it holds.
-        let holds = profile.partner_ids(catalogue, now).iter().any(|held| held.key == identity.key);
+        let holds = profile.fragments.values().any(|fragment| fragment.holds(&identity.key));
         if holds && profiles.iter().all(|known| known.id != profile.id) {
             profiles.push(profile);
         }
