@@ -10,6 +10,7 @@ use aws::{Evaluate, Queue, Store};
 use clap::{Parser, Subcommand};
 use domain::catalogue::Catalogue;
 use domain::delivery::Delivery;
+use domain::edge::visitor::StoredVisitor;
 use domain::governance::lineage;
 use domain::name::{DataflowName, DatasetName, PartnerName};
 use domain::profile::day;
@@ -107,6 +108,8 @@ struct Remaining {
     fragments: BTreeMap<DatasetName, u64>,
     /// References of partners' IDs to these.
     references: u64,
+    /// Visitors of whom it is remembered what the partner's scripts said.
+    visitors: u64,
     /// Profiles of which something stands, or may stand, by dataflow that uses the datasets, also for other reasons.
     standing: BTreeMap<DataflowName, u64>,
 }
@@ -223,7 +226,17 @@ impl Remaining {
         let mut next = None;
         loop {
             let page = store.profiles.scan(0, 1, next.as_ref(), PAGE).await?;
-            for profile in &page.profiles {
+            let said = |(_, stored): &&(_, StoredVisitor)| {
+                stored.visitor.signals.keys().any(|name| datasets.contains(name))
+            };
+            remaining.visitors += u64::try_from(page.visitors.iter().filter(said).count())?;
+            let mut profiles = page.profiles;
+            profiles.retain(|profile| !page.unsettled.contains(&profile.id));
+            for id in &page.unsettled {
+                // With what lies there and is another's, or nobody's.
+                profiles.extend(store.profiles.load_all(id).await?);
+            }
+            for profile in &profiles {
                 let mut theirs =
                     profile.fragments.keys().filter(|key| datasets.contains(&key.dataset)).peekable();
                 remaining.profiles += u64::from(theirs.peek().is_some());
@@ -245,7 +258,7 @@ impl Remaining {
     }
 
     fn is_nothing(&self) -> bool {
-        self.fragments.is_empty() && self.references == 0
+        self.fragments.is_empty() && self.references == 0 && self.visitors == 0
     }
 
     fn text(&self) -> String {
@@ -254,6 +267,7 @@ impl Remaining {
             text.push_str(&format!("  fragments   {}  of `{dataset}`\n", number(*count)));
         }
         text.push_str(&format!("  references  {}  of partners' IDs\n", number(self.references)));
+        text.push_str(&format!("  visitors    {}  with what scripts said\n", number(self.visitors)));
         for (dataflow, count) in &self.standing {
             text.push_str(&format!("  deliveries  {}  stand by `{dataflow}`\n", number(*count)));
         }

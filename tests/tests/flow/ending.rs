@@ -2,6 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use domain::edge::signal::Signal;
+use domain::edge::visitor::Visitor;
+use domain::fragment::FragmentKey;
+use domain::name::DatasetName;
+use domain::value::Object;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::bank::{BOBBYS_ANSWER, Bank, CARLAS_ANSWER, answer, answer_of, digest};
@@ -33,7 +39,9 @@ async fn whoever_was_sent_because_of_a_partner_that_is_offboarded_is_withdrawn()
     assert_eq!(bank.hashes(), BTreeSet::new(), "what was sent because of the partner is withdrawn");
     let profile = bank.profile("CRMID", "C-1").await;
     assert!(!profile.memberships.is_realized(&"high_earning_homeowner_prospects".parse().unwrap()));
-    assert_eq!(status(&bank).1["standing"], json!({}));
+    bank.catch_up().await;
+    let nothing = json!({"profiles": 0, "fragments": {}, "references": 0, "visitors": 0, "standing": {}});
+    assert_eq!(status(&bank), (0, nothing));
 
     // What the partner says from now on is of no use either.
     bank.flow.bring(&answer_of("2026-02-02"), &answer(&[BOBBYS_ANSWER, CARLAS_ANSWER])).await;
@@ -46,4 +54,31 @@ async fn whoever_was_sent_because_of_a_partner_that_is_offboarded_is_withdrawn()
         (1, 0),
         "a project that knows nothing of it is refused"
     );
+}
+
+#[tokio::test]
+async fn a_partner_is_not_gone_while_a_browser_or_what_lies_with_somebody_else_tells_of_them() {
+    let bank = Bank::with_a_member().await;
+    let store = &bank.flow.local.store;
+    let bobby = bank.profile("CRMID", "C-1").await;
+    bank.flow.local.tributary(&[&OFFBOARD[..], &["--reason", "not renewed", "--yes"]].concat());
+    for _ in 0..2 {
+        bank.catch_up().await;
+    }
+    assert_eq!(status(&bank).0, 0);
+    let ecid = bank.identity("ECID", &format!("{:038}", 7)).await.key;
+    let now = Timestamp::now();
+    let dataset: DatasetName = "northlight_enrichment".parse().unwrap();
+    let signals = [(dataset.clone(), Signal::new(Object::new(), now))].into();
+    let visitor = Visitor { signals, ecid: format!("{:038}", 7), ..Visitor::default() };
+    assert!(store.visitors.put(&ecid, &visitor, 0, now).await.unwrap());
+    assert_eq!((status(&bank).0, &status(&bank).1["visitors"]), (1, &json!(1)));
+    bank.flow.evaluate().await;
+    assert_eq!(status(&bank).0, 0);
+
+    let fragment = bobby.fragments.values().next().unwrap();
+    let stray = FragmentKey { dataset, primary: ecid };
+    assert!(store.profiles.put_fragment(&bobby.id, &stray, fragment, None).await.unwrap());
+    let (code, found) = status(&bank);
+    assert_eq!((code, &found["fragments"]), (1, &json!({"northlight_enrichment": 1})));
 }
