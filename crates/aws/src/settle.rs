@@ -14,7 +14,6 @@ use domain::graph::{Ending, Graph};
 use domain::identity::{IdentityKey, ProfileId};
 use domain::membership::Memberships;
 use domain::name::DataflowName;
-use domain::namespace::ECID;
 use domain::profile::Profile;
 use jiff::Timestamp;
 
@@ -50,11 +49,9 @@ impl Store {
             }
         }
         if !whole.graph.arriving.is_empty() {
-            let nodes = whole.graph.identities.iter();
-            let ecids = nodes.filter(|(_, node)| node.namespace.as_str() == ECID);
-            settled.visitors.extend(ecids.map(|(ecid, _)| ecid.clone()));
-            settling.note_arrived(profile, &whole.graph).await?;
+            settled.visitors.extend(whole.graph.visitors().cloned());
         }
+        settling.note_arrived(profile, &whole.graph).await?;
         Ok(settled)
     }
 
@@ -293,19 +290,37 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// Notes that everything has arrived that was on its way when a graph was read.
+    /// Notes that everything has arrived that was on its way when a graph was read, and which of the profiles that are
+    /// part of this one still owe a destination something.
     async fn note_arrived(&self, profile: &ProfileId, read: &Graph) -> Result<(), Error> {
         let profiles = &self.store.profiles;
+        let (mut owing, mut done) = (BTreeSet::new(), BTreeSet::new());
+        for source in read.arriving.union(&read.owing) {
+            (if self.owes(source, profile).await? { &mut owing } else { &mut done }).insert(source.clone());
+        }
         let mut graph = Some(read.clone());
-        while let Some(stands) = graph.filter(|graph| !graph.arriving.is_disjoint(&read.arriving)) {
+        while let Some(stands) = graph {
             let mut next = stands.clone();
-            next.version = stands.version.saturating_add(1);
             next.arriving.retain(|each| !read.arriving.contains(each));
+            next.owing.retain(|each| !done.contains(each));
+            next.owing.extend(owing.iter().cloned());
+            // Nothing stands of an erased one, and whoever is part of another by now owes there.
+            if next == stands || matches!(stands.ending, Some(Ending::Erased { .. })) {
+                break;
+            }
+            next.version = stands.version.saturating_add(1);
             if profiles.put_graph(profile, &next, Some(stands.version)).await? {
                 break;
             }
             graph = profiles.graph(profile).await?;
         }
         Ok(())
+    }
+
+    /// Whether something of a profile that has become part of another stands at a destination, or may.
+    async fn owes(&self, source: &ProfileId, profile: &ProfileId) -> Result<bool, Error> {
+        let Some(stored) = self.store.profiles.load_all(source).await? else { return Ok(false) };
+        Ok(stored.deliveries.values().any(Delivery::stands)
+            && self.store.live(source).await?.is_some_and(|(live, _)| live == *profile))
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::fragment::{FragmentKey, OrderToken, Record};
 use crate::identity::{Identity, IdentityKey, ProfileId};
 use crate::name::DatasetName;
-use crate::namespace::NamespaceCode;
+use crate::namespace::{ECID, NamespaceCode};
 
 pub mod linking;
 mod relink;
@@ -48,6 +48,10 @@ pub struct Graph {
     /// The profiles under which something of this person may still lie: it is being brought here.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub arriving: BTreeSet<ProfileId>,
+    /// The profiles that have become part of this one and still owe a destination something: what was sent of them is
+    /// withdrawn there, and until then the person is not erased.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub owing: BTreeSet<ProfileId>,
     /// How the profile ends, where it does: nothing of it is wanted at any destination any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
@@ -206,6 +210,7 @@ impl Graph {
             dropped: Vec::new(),
             splits: Vec::new(),
             arriving: BTreeSet::new(),
+            owing: BTreeSet::new(),
             ending: None,
         }
     }
@@ -223,6 +228,12 @@ impl Graph {
         let is_over = matches!(self.ending, Some(Ending::Over { .. }));
         next.ending = next.ending.filter(|_| !is_over);
         (next.fragments.insert(fragment.clone()) || is_over).then_some(next)
+    }
+
+    /// The keys of the visitors that are this person's.
+    pub fn visitors(&self) -> impl Iterator<Item = &IdentityKey> {
+        let is_visitor = |(_, node): &(&IdentityKey, &Node)| node.namespace.as_str() == ECID;
+        self.identities.iter().filter(is_visitor).map(|(key, _)| key)
     }
 
     /// Whether nothing is written to the profile any more.

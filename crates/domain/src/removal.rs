@@ -40,7 +40,8 @@ pub enum Removal {
 
 /// The next step of removal, by everything that lies under a profile.
 pub fn next(catalogue: &Catalogue, profile: &Profile, now: Timestamp) -> Removal {
-    let stands = profile.deliveries.values().any(Delivery::stands);
+    let owes = !profile.graph.owing.is_empty();
+    let stands = owes || profile.deliveries.values().any(Delivery::stands);
     let has_waited = |since: Timestamp| now.duration_since(since) >= GRACE;
     match &profile.graph.ending {
         Some(Ending::Over { .. }) if !is_empty(profile) => Removal::Revive,
@@ -349,8 +350,13 @@ mod tests {
         for (profile, day, expected) in cases {
             assert_eq!(step(&profile, day), expected, "{:?} on {day}", profile.graph.ending);
             let deliveries = BTreeMap::from([("somewhere".parse().unwrap(), standing.clone())]);
-            let step = step(&Profile { deliveries, ..profile }, day);
-            assert!(!matches!(step, Removal::Erase | Removal::Forget), "something stands");
+            let owing = BTreeSet::from([profile.id.clone()]);
+            let graph = Graph { owing, ..profile.graph.clone() };
+            let of_part = Profile { graph, ..profile.clone() };
+            for profile in [Profile { deliveries, ..profile }, of_part] {
+                let step = step(&profile, day);
+                assert!(!matches!(step, Removal::Erase | Removal::Forget), "something stands");
+            }
         }
     }
 

@@ -496,6 +496,7 @@ fn only_members_who_have_consented_are_wanted_and_a_withdrawn_consent_withdraws_
                 dropped: Vec::new(),
                 splits: Vec::new(),
                 arriving: BTreeSet::new(),
+                owing: BTreeSet::new(),
                 ending: None,
                 born: token,
             },

@@ -36,7 +36,7 @@ const fn kind(name: &'static str, key: &'static str, steps: &'static [Step]) -> 
 }
 
 static KINDS: [Kind; 8] = [
-    kind("graph", keys::GRAPH, &[steps::graph_from_1, steps::graph_from_2]),
+    kind("graph", keys::GRAPH, &[steps::graph_from_1, steps::graph_from_2, steps::graph_from_3]),
     kind("fragment", keys::FRAGMENT, &[]),
     kind("memberships", "M#", &[]),
     kind("delivery", keys::DELIVERY, &[]),

@@ -15,6 +15,10 @@ pub(super) fn graph_from_1(_: &mut Item) {}
 /// person who was deleted, and forget that they were.
 pub(super) fn graph_from_2(_: &mut Item) {}
 
+/// Form 4 knows which profiles that have become part of this one still owe a destination something. What form 3 lacks of
+/// these there is none of; but a build that knows form 3 alone would forget them, and erase the person before them.
+pub(super) fn graph_from_3(_: &mut Item) {}
+
 /// Form 2 knows that the person of an identity was deleted. What form 1 holds was not; but a build that knows form 1 alone
 /// would link the identity again.
 pub(super) fn link_from_1(_: &mut Item) {}

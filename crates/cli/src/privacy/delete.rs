@@ -9,12 +9,14 @@ use aws::{Closed, Found, Holder, Receipt, Store, Suppression, Visit};
 use clap::Parser;
 use domain::delivery::Delivery;
 use domain::identity::ProfileId;
+use domain::name::DataflowName;
 use domain::namespace::ECID;
 use domain::profile::Profile;
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
-use super::{People, Whom, status};
+use super::status::{self, with_owing};
+use super::{People, Whom};
 use crate::FINDINGS;
 use crate::connection::{user, with_store};
 use crate::terminal::{self, Format};
@@ -23,22 +25,23 @@ use crate::terminal::{self, Format};
 const MOST_RACES: usize = 10;
 
 /// What may hold something of a person besides the tables, and for how many days it does at most, as the deployment's
-/// template has it.
-const LIFECYCLES: [(&str, i64); 8] = [
+/// template has it and lets parameters say.
+const LIFECYCLES: [(&str, i64); 9] = [
     ("inbox: files in which the person stands, and their versions", 120),
     ("staging: rows on their way", 21),
     ("quarantine: rows that were set aside", 30),
     ("delivery log: the profile's id, no value", 90),
     ("exports: files that were written for others to take", 30),
-    ("events: as the visitor's browser sent them (parameter EventsRetentionDays)", 365),
+    ("events: as the visitor's browser sent them (parameter EventsRetentionDays may say less)", 400),
+    ("events that could not be kept at once, or not be placed", 30),
     ("changes that could not be dispatched", 14),
     ("backups of the tables (point-in-time recovery)", 35),
 ];
 
 /// Delete a person: withdrawn from every destination first, then erased
 ///
-/// Every identity of the person is suppressed at once: rows, replayed events and logins that name one are refused from
-/// then on, with the code `suppressed`, and nothing of them is stored. Then everything that was sent is withdrawn, by
+/// Every identity of the person is suppressed at once: rows, replayed events and logins of theirs are refused from then
+/// on, with the code `suppressed`, and reach no profile. Then everything that was sent is withdrawn, by
 /// the ordinary steps of a delivery, and once that is confirmed, the next evaluation erases the profile. The receipt says
 /// what was found; `tributary privacy status` says how far it is, and what goes by itself and when. Asking for it again
 /// shows the same receipt.
@@ -189,9 +192,13 @@ async fn keep_receipt(
         }
     });
     for (id, Closed { profile, receipt: of, .. }) in closed {
-        if *of == receipt.id {
-            receipt.found.entry(id.clone()).or_insert_with(|| found(profile));
-        } else {
+        if *of == receipt.id && !receipt.found.contains_key(id) {
+            let mut found = found(profile);
+            for part in with_owing(store, id).await? {
+                found.delivered.extend(delivered(&part));
+            }
+            receipt.found.insert(id.clone(), found);
+        } else if *of != receipt.id {
             receipt.earlier.insert(id.clone(), of.clone());
         }
     }
@@ -204,7 +211,7 @@ async fn keep_receipt(
 /// What is stored of a profile, and where something of it stands.
 fn found(profile: &Profile) -> Found {
     let partner_ids = profile.fragments.values().map(|fragment| fragment.partner_ids.len()).sum();
-    let visitors = profile.graph.identities.values().filter(|node| node.namespace.as_str() == ECID).count();
+    let visitors = profile.graph.visitors().count();
     let counts = [
         ("identities", profile.graph.identities.len()),
         ("fragments", profile.fragments.len()),
@@ -217,10 +224,14 @@ fn found(profile: &Profile) -> Found {
         .into_iter()
         .map(|(what, count)| (what.to_owned(), u64::try_from(count).unwrap_or(u64::MAX)))
         .collect();
+    Found { items, delivered: delivered(profile) }
+}
+
+/// Where something of a profile stands, or may, and since when.
+fn delivered(profile: &Profile) -> BTreeMap<DataflowName, Option<Timestamp>> {
     let standing = profile.deliveries.iter().filter(|(_, delivery)| Delivery::stands(delivery));
     let since = |delivery: &Delivery| delivery.may_stand().iter().map(|sent| sent.at).min();
-    let delivered = standing.map(|(name, delivery)| (name.clone(), since(delivery)));
-    Found { items, delivered: delivered.collect() }
+    standing.map(|(name, delivery)| (name.clone(), since(delivery))).collect()
 }
 
 /// Marks what stands of people who are closed, and wakes those who are to withdraw it.

@@ -64,9 +64,9 @@ pub(crate) struct Status {
 #[derive(Debug, Default, PartialEq, Serialize)]
 struct State {
     /// Dataflows of which something stands, or may stand.
-    standing: Vec<DataflowName>,
+    standing: BTreeSet<DataflowName>,
     /// Of these, those of whose last call nobody knows the fate: a person has to decide on it.
-    unknown: Vec<DataflowName>,
+    unknown: BTreeSet<DataflowName>,
     /// Of those that stand, why the last step came to nothing, where it did.
     problems: BTreeMap<DataflowName, String>,
     /// When each dataflow's withdrawal was confirmed.
@@ -94,7 +94,9 @@ impl Status {
             let mut state = State::default();
             if erasure.is_none_or(|erasure| erasure.ended.is_none()) {
                 // Until the end is noted it is the profile that tells.
-                state = store.profiles.load(&id).await?.as_ref().map(State::of).unwrap_or_default();
+                for profile in with_owing(store, &id).await? {
+                    state.add(&profile);
+                }
             }
             if let Some(erasure) = erasure {
                 state.withdrawn.extend(erasure.withdrawn.clone());
@@ -143,24 +145,22 @@ impl Status {
 }
 
 impl State {
-    /// How far it is, as a profile tells that is not erased.
-    fn of(profile: &Profile) -> State {
-        let mut state = State::default();
+    /// Adds what a profile tells that is not erased.
+    fn add(&mut self, profile: &Profile) {
         for (dataflow, delivery) in &profile.deliveries {
             if delivery.stands() {
-                state.standing.push(dataflow.clone());
-                state.problems.extend(problem(delivery).map(|reason| (dataflow.clone(), reason.to_owned())));
+                self.standing.insert(dataflow.clone());
+                self.problems.extend(problem(delivery).map(|reason| (dataflow.clone(), reason.to_owned())));
             }
-            state.withdrawn.extend(delivery.withdrawn().map(|at| (dataflow.clone(), at)));
+            self.withdrawn.extend(delivery.withdrawn().map(|at| (dataflow.clone(), at)));
             if delivery.unknown().is_some() {
-                state.unknown.push(dataflow.clone());
+                self.unknown.insert(dataflow.clone());
             }
         }
-        state
     }
 
     fn text(&self) -> String {
-        let names = |names: &[DataflowName]| {
+        let names = |names: &BTreeSet<DataflowName>| {
             names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         };
         match self.erased {
@@ -175,6 +175,17 @@ impl State {
             None => format!("{YELLOW}withdrawn{YELLOW:#}, erased by the next evaluation"),
         }
     }
+}
+
+/// A profile, if it is there, and those that have become part of it and still owe a destination something.
+pub(super) async fn with_owing(store: &Store, id: &ProfileId) -> Result<Vec<Profile>> {
+    let Some(profile) = store.profiles.load(id).await? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for part in &profile.graph.owing {
+        all.extend(store.profiles.load_all(part).await?);
+    }
+    all.insert(0, profile);
+    Ok(all)
 }
 
 /// Why the last step of a delivery was not made.

@@ -537,9 +537,11 @@ impl Relinking<'_> {
         let sources: BTreeSet<&ProfileId> =
             part.nodes.keys().filter_map(|key| self.holders.get(key)).chain(&part.absorbed).collect();
         let absorbed = part.absorbed.iter().filter_map(|loser| self.before.graphs.get(loser));
-        let inherited = read.into_iter().chain(absorbed).flat_map(|graph| &graph.arriving);
+        let before = read.into_iter().chain(absorbed);
+        let inherited = before.clone().flat_map(|graph| &graph.arriving);
         let mut arriving: BTreeSet<ProfileId> = sources.into_iter().chain(inherited).cloned().collect();
         arriving.remove(profile);
+        let owing = before.flat_map(|graph| &graph.owing).cloned().collect();
         let token = match &self.record {
             Some((fragment, token)) if part.nodes.contains_key(&fragment.primary) => Some(*token),
             _ => None,
@@ -558,6 +560,7 @@ impl Relinking<'_> {
             dropped: self.dropped(part),
             splits: self.splits(part),
             arriving,
+            owing,
             ..Graph::empty(born)
         }
     }

@@ -10,6 +10,7 @@ impl Profile {
     pub fn is_unsettled(&self) -> bool {
         let merged = self.has_become_another();
         !self.graph.arriving.is_empty()
+            || !self.graph.owing.is_empty()
             || merged && (!self.deliveries.is_empty() || self.memberships.version > 0)
             || self.fragments.iter().any(|(key, fragment)| merged || self.is_stray(key, fragment))
             || self.edge_memberships.keys().any(|ecid| !self.has(ecid))

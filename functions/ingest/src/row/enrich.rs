@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use aws::{Error, Holder, Reference};
 use domain::dataset::OnUnmatched;
+use domain::delivery::Delivery;
 use domain::fragment::{Fragment, FragmentKey, Record};
 use domain::graph::Graph;
 use domain::identity::{Identity, IdentityKey, ProfileId};
@@ -169,6 +170,9 @@ impl Applier<'_> {
                 return Ok(false);
             }
         }
+        if stored.deliveries.values().any(Delivery::stands) && !self.note_owing(prospect, known).await? {
+            return Ok(false);
+        }
         if stored.graph.merged_into.is_none() {
             let ended = Graph {
                 merged_into: Some(known.clone()),
@@ -186,6 +190,18 @@ impl Applier<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Notes on a profile that a prospect who turned out to be this person still owes a destination something. Says whether
+    /// that is noted: somebody else may have written the profile.
+    async fn note_owing(&self, prospect: &ProfileId, known: &ProfileId) -> Result<bool, Error> {
+        let Some(graph) = self.store.profiles.graph(known).await? else { return Ok(true) };
+        let mut next = graph.clone();
+        if graph.is_closed() || !next.owing.insert(prospect.clone()) {
+            return Ok(true);
+        }
+        next.version = graph.version.saturating_add(1);
+        self.store.profiles.put_graph(known, &next, Some(graph.version)).await
     }
 
     async fn hand_over(
