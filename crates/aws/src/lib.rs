@@ -40,7 +40,7 @@ pub use objects::{Object, Objects};
 pub use profiles::{Mark, Page, Profiles, ScanPosition, Settlement};
 pub use queues::{Evaluate, Queue, Queues, Visit, Wake, Work};
 pub use relink::MOST_RELINKED;
-pub use removal::Closed;
+pub use removal::{Closed, Deleted};
 pub use secrets::Secrets;
 pub use settle::Settled;
 pub use start::{InForce, Store, logging};

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
 use domain::catalogue::Catalogue;
 use domain::fragment::{Fragment, FragmentKey};
-use domain::graph::{Ending, Graph};
+use domain::graph::Ending;
 use domain::identity::{IdentityKey, ProfileId};
 use domain::namespace::ECID;
 use domain::profile::Profile;
@@ -29,6 +29,15 @@ const MOST_WRITES: usize = 49;
 
 /// How often a profile's end is noted where somebody else writes its graph at the same time.
 const MOST_RACES: usize = 20;
+
+/// What of a profile was over and is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// How many fragments.
+    pub fragments: usize,
+    /// Visitors who were taken off the profile: they are to be linked again, since they know its audiences.
+    pub visitors: BTreeSet<IdentityKey>,
+}
 
 /// A person whose profile is closed, so that it is withdrawn and erased.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,7 +161,9 @@ impl Store {
         if !is_erased {
             return Ok(None);
         }
-        let settled = self.settle(catalogue, &profile.id, now).await?;
+        let mut settled = self.settle(catalogue, &profile.id, now).await?;
+        // What they know of the profile is to go too, whatever was copied of them.
+        settled.visitors.extend(profile.graph.visitors().cloned());
         let left = self.profiles.load_all(&profile.id).await?;
         if let Some(receipt) = profile.graph.receipt().filter(|_| left.as_ref().is_none_or(is_bare)) {
             self.ledger.end_erasure(receipt, &profile.id, now).await?;
@@ -184,8 +195,7 @@ impl Store {
 
     /// Deletes fragments of a profile with their references and their places on the graph's list, and the identities that
     /// nothing speaks for then, on condition that nothing of that has changed since it was read: as many as a transaction
-    /// takes, at least one. Answers with the graph that is left and how many are gone; nothing, where somebody else was
-    /// faster.
+    /// takes, at least one. Answers with what is gone; nothing, where somebody else was faster.
     ///
     /// # Errors
     /// Where the tables cannot be written.
@@ -193,7 +203,7 @@ impl Store {
         &self,
         profile: &Profile,
         fragments: &[(&FragmentKey, &Fragment)],
-    ) -> Result<Option<(Graph, usize)>, Error> {
+    ) -> Result<Option<Deleted>, Error> {
         let id = &profile.id;
         let mut writes = Vec::new();
         let (mut gone, mut left_over) = (BTreeSet::new(), Vec::new());
@@ -223,7 +233,8 @@ impl Store {
         for seen in &left_over {
             self.identities.forget(seen).await?;
         }
-        Ok(Some((next, gone.len())))
+        let visitors = profile.graph.visitors().filter(|ecid| identities.contains(ecid)).cloned().collect();
+        Ok(Some(Deleted { fragments: gone.len(), visitors }))
     }
 
     /// Writes a transaction of removal. Says whether it was written: somebody else may have been faster.

@@ -52,8 +52,9 @@ impl Pass<'_> {
             Removal::Delete(over) => {
                 let fragments: Vec<_> =
                     over.iter().filter_map(|key| stored.fragments.get_key_value(key)).collect();
-                if let Some((_, count)) = self.store.delete_fragments(stored, &fragments).await? {
-                    removed.fragments = u64::try_from(count).unwrap_or(u64::MAX);
+                if let Some(deleted) = self.store.delete_fragments(stored, &fragments).await? {
+                    removed.fragments = u64::try_from(deleted.fragments).unwrap_or(u64::MAX);
+                    self.link_again(deleted.visitors).await?;
                 }
             }
             Removal::End => _ = put(Some(Ending::Over { since: self.now })).await?,

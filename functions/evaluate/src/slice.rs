@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{
-    Evaluate, InForce, Page, Queue, Removed, Run, Settled, Slice, SliceKey, Store, Sweep, Swept, Visit,
+    Evaluate, Holder, InForce, Page, Queue, Removed, Run, Settled, Slice, SliceKey, Store, Sweep, Swept,
+    Visit,
 };
 use domain::catalogue::Catalogue;
 use domain::delivery::{Delivery, Outcome, OutcomeResult};
@@ -243,7 +244,7 @@ impl Pass<'_> {
     /// that was not linked as it is, since a message was lost or its worker has died of it, is linked now.
     async fn visitor(&self, ecid: IdentityKey, mut stored: StoredVisitor) -> Result<(), Failure> {
         let Store { visitors, queues, .. } = self.store;
-        if !stored.is_linked() {
+        if !stored.is_linked() || self.remembers_the_deleted(&ecid, &stored).await? {
             queues.link(&[Visit { ecid: ecid.clone(), cause: self.run.id.clone() }]).await?;
         }
         for _ in 0..ATTEMPTS {
@@ -266,6 +267,27 @@ impl Pass<'_> {
             stored = visitors.get(&ecid).await?;
         }
         Ok(())
+    }
+
+    /// Whether a visitor remembers the login of somebody who was deleted, and their profile does not name it: the login
+    /// had no place there, or the visitor gave way to another. Linking forgets it.
+    async fn remembers_the_deleted(
+        &self,
+        ecid: &IdentityKey,
+        stored: &StoredVisitor,
+    ) -> Result<bool, Failure> {
+        let Store { identities, .. } = self.store;
+        let Some(login) = &stored.visitor.login else { return Ok(false) };
+        let is_placed = !stored.link.login.is_empty() && stored.link.profile.is_some();
+        if is_placed && identities.link(ecid).await? == stored.link.profile {
+            return Ok(false);
+        }
+        for identity in &login.identities {
+            if identities.holder(&identity.key).await? == Holder::Suppressed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A visitor's memberships as the audiences of every datastream that knows the visitor decide them now; nothing, where

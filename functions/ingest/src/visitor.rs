@@ -307,12 +307,14 @@ impl Linking<'_> {
         self.visitor().copied_memberships().is_some()
     }
 
-    /// The dataset that holds a datastream's events, if any does.
+    /// The dataset that holds a datastream's events, if any does that keeps what the last visit says: what the sweep
+    /// deletes is not to be brought back.
     fn dataset_of_events(&self, datastream: &DatastreamName) -> Option<&Dataset> {
+        let seen = day_number(self.visitor().seen.unwrap_or(self.now));
         self.catalogue().datasets.values().find(|dataset| {
             let of_events = dataset.events().filter(|events| events.fields.is_empty());
             let is_it = of_events.is_some_and(|events| events.datastream == *datastream);
-            is_it && !is_over(self.catalogue(), dataset, day_number(self.now), self.now)
+            is_it && !is_over(self.catalogue(), dataset, seen, self.now)
         })
     }
 

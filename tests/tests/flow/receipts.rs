@@ -1,12 +1,19 @@
 //! Receipts of deletions, and suppressions: they say what came of it.
 
-use aws::{Holder, Suppression};
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use aws::{Holder, Settlement, Suppression};
+use domain::delivery::{Cells, Intent, Operation, Outcome, OutcomeResult, SourceHash};
+use domain::edge::visitor::{Visitor, VisitorLink};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::flow::{Local, Ran};
 
 use crate::bank::{BOBBYS_ANSWER, Bank, FACEBOOK, answer, answer_of};
 use crate::desk::Desk;
+use crate::removal::wait_for_late_writers;
+use crate::shop::{Browser, Shop, mover_known_as};
 
 const BOBBYS_EMAIL: &str = "bobby.bank@example.com";
 
@@ -109,4 +116,144 @@ async fn people_are_found_by_a_partners_id_for_as_long_as_it_is_stored() {
     let key = bank.identity("NorthlightID", "N-50").await.key;
     assert_eq!(delete(local, "NorthlightID", "N-50").code, 0);
     assert!(local.store.identities.suppression(&key).await.unwrap().is_some());
+}
+
+/// A call that was made for a profile before it became part of another, and of which nobody knows the fate yet.
+fn call_under_way() -> Intent {
+    let cells = Cells::from([("email".to_owned(), "b0bb7".to_owned())]);
+    let source = SourceHash::of(&cells);
+    let deadline = Timestamp::now() + SignedDuration::from_hours(1);
+    Intent { attempt: "01A".to_owned(), operation: Operation::Add, cells, source, deadline, receipt: None }
+}
+
+#[tokio::test]
+async fn nobody_is_erased_while_a_profile_that_became_theirs_owes_a_destination_something() {
+    let bank = Bank::open().await;
+    let local = &bank.flow.local;
+    let desk = Desk::at(local).await;
+    let store = &desk.store;
+    let dataflow = FACEBOOK.parse().unwrap();
+    desk.hear(1, &["Email:b@example.com"]).await;
+    desk.hear(2, &["CRMID:1", "Email:a@example.com"]).await;
+    let former = desk.profile("Email:b@example.com").await.unwrap();
+    store.profiles.mark(&former.id, &dataflow, Timestamp::now()).await.unwrap();
+    let intent = call_under_way();
+    assert!(store.profiles.intend(&former.id, &dataflow, None, &intent).await.unwrap());
+    desk.hear(3, &["CRMID:1", "Email:b@example.com"]).await;
+    let person = desk.profile("CRMID:1").await.unwrap();
+    assert_eq!((person.graph.arriving.len(), person.graph.owing.contains(&former.id)), (0, true));
+    // They become one with a third, who takes the debt along.
+    desk.hear(4, &["Email:c@example.com"]).await;
+    desk.hear(5, &["CRMID:1", "Email:c@example.com"]).await;
+
+    let receipt = delete(local, "CRMID", "1").printed.remove(0);
+    let id = desk.profile("CRMID:1").await.unwrap().id;
+    assert_eq!(size(&receipt["found"][id.as_str()]["delivered"]), 1, "{receipt}");
+    for _ in 0..2 {
+        bank.flow.evaluate().await;
+        let ran = status(local, &receipt);
+        assert_eq!((ran.code, &ran.printed[0]["profiles"][id.as_str()]["standing"]), (1, &json!([FACEBOOK])));
+    }
+    // The call turns out not to have been made.
+    let outcome = Outcome { at: Timestamp::now(), result: OutcomeResult::Failed { reason: "no".to_owned() } };
+    let settlement = Settlement {
+        attempt: Some(&intent.attempt),
+        keep_intent: false,
+        sent: None,
+        outcome: &outcome,
+        failures: 0,
+        done: true,
+        generation: 1,
+        due: Timestamp::now(),
+    };
+    assert!(store.profiles.settle(&former.id, &dataflow, &settlement).await.unwrap());
+    for _ in 0..2 {
+        bank.flow.evaluate().await;
+    }
+    assert_eq!(status(local, &receipt).code, 0);
+}
+
+#[tokio::test]
+async fn nobody_is_erased_while_the_prospect_that_they_were_stands_at_an_agency() {
+    let bank = crate::partner_ids::bank_with_prospects().await;
+    let local = &bank.flow.local;
+    crate::partner_ids::travel(&bank, "2026-02-02", "N-50,9\n").await;
+    bank.flow.evaluate().await;
+    bank.flow.wake("travellers_to_file").await;
+    let renamed = BOBBYS_ANSWER.replace("N-1", "N-50");
+    bank.flow.bring(&answer_of("2026-02-03"), &answer(&[&renamed])).await;
+    let receipt = delete(local, "Email", BOBBYS_EMAIL).printed.remove(0);
+    bank.flow.evaluate().await;
+    let ran = status(local, &receipt);
+    assert_eq!(ran.code, 1, "the agency has the prospect: {}", ran.text);
+    assert!(ran.text.contains("travellers_to_file"), "{}", ran.text);
+    for dataflow in ["travellers_to_file", FACEBOOK] {
+        bank.flow.wake(dataflow).await;
+    }
+    bank.flow.evaluate().await;
+    assert_eq!(status(local, &receipt).code, 0);
+}
+
+#[tokio::test]
+async fn a_login_that_has_no_place_is_forgotten_with_the_person() {
+    let shop = Shop::open().await;
+    let store = &shop.flow.local.store;
+    let mut browser = Browser::default();
+    browser.view(&shop, mover_known_as("NL-4711")).await;
+    browser.log_in(&shop, "CUST-4711").await;
+    shop.settle(&browser).await;
+    // At another browser the same person logs in, and what linking knows of that has no place.
+    let mut other = Browser::default();
+    other.log_in(&shop, "CUST-4711").await;
+    let key = shop.key(&other.ecid());
+    let stored = store.visitors.get(&key).await.unwrap();
+    let link = VisitorLink { version: 1, seen: stored.version, ..VisitorLink::default() };
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    assert!(store.visitors.link(&key, &link, &stored, &BTreeMap::new(), today).await.unwrap());
+    assert!(store.visitors.get(&key).await.unwrap().is_linked());
+    assert_eq!(delete(&shop.flow.local, "CRMID", "CUST-4711").code, 0);
+    shop.flow.evaluate().await;
+    shop.flow.ingest().await;
+    assert_eq!(store.visitors.get(&key).await.unwrap().visitor.login, None);
+}
+
+#[tokio::test]
+async fn a_visitor_of_a_profile_that_is_swept_up_is_linked_again_unless_the_visit_is_as_long_ago() {
+    for (visit, stays) in [(0, true), (40, false)] {
+        let shop = Shop::open().await;
+        let local = &shop.flow.local;
+        let file = "datasets/shop_events.yaml";
+        local.project.edit(file, "  datastream: shop_web", "  datastream: shop_web\nretention: {days: 30}");
+        local.apply().await;
+        let store = &local.store;
+        let mut browser = Browser::default();
+        browser.view(&shop, mover_known_as("NL-4711")).await;
+        browser.log_in(&shop, "CUST-4711").await;
+        shop.settle(&browser).await;
+        let key = shop.key(&browser.ecid());
+        let profile = shop.profile("CRMID", "CUST-4711").await.unwrap();
+        for (fragment, read) in &profile.fragments {
+            let mut old = read.clone();
+            old.version += 1;
+            old.confirmed -= 40;
+            assert!(
+                store.profiles.put_fragment(&profile.id, fragment, &old, Some(read.version)).await.unwrap()
+            );
+        }
+        let stored = store.visitors.get(&key).await.unwrap();
+        let seen = Timestamp::now() - SignedDuration::from_hours(24 * visit);
+        let signals = BTreeMap::new();
+        let visitor = Visitor { seen: Some(seen), signals, ..stored.visitor.clone() };
+        assert!(store.visitors.put(&key, &visitor, stored.version, Timestamp::now()).await.unwrap());
+        shop.settle(&browser).await;
+        shop.flow.evaluate().await;
+        wait_for_late_writers(store, &profile.id).await;
+        shop.flow.evaluate().await;
+        shop.flow.ingest().await;
+        let stored = store.visitors.get(&key).await.unwrap();
+        let link = store.identities.link(&key).await.unwrap();
+        assert_eq!((link.is_some(), stored.link.profile.is_some()), (stays, stays), "{visit} days ago");
+        assert_eq!(link, stored.link.profile);
+        assert_ne!(link, Some(profile.id));
+    }
 }
