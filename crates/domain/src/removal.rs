@@ -94,16 +94,25 @@ fn over(catalogue: &Catalogue, profile: &Profile, now: Timestamp) -> BTreeSet<Fr
 /// What is keyed by partners' IDs that none of a profile's fragments holds once some are gone: whoever gets such an ID
 /// later is not whom it spoke of. While something is on its way to the profile, it may be the one that holds the ID.
 fn unheld(profile: &Profile, gone: &BTreeSet<FragmentKey>) -> BTreeSet<FragmentKey> {
+    let mut unheld = BTreeSet::new();
     if !profile.graph.arriving.is_empty() {
-        return BTreeSet::new();
+        return unheld;
     }
-    let left = || profile.fragments.iter().filter(|(key, _)| !gone.contains(*key));
-    let held: BTreeSet<&IdentityKey> =
-        left().flat_map(|(_, fragment)| &fragment.partner_ids).map(|identity| &identity.key).collect();
-    let is_unheld = |(key, fragment): &(&FragmentKey, &Fragment)| {
-        fragment.is_keyed_by_partner_id() && !held.contains(&key.primary)
-    };
-    left().filter(is_unheld).map(|(key, _)| key.clone()).collect()
+    loop {
+        let is_left = |key: &FragmentKey| !gone.contains(key) && !unheld.contains(key);
+        let left = || profile.fragments.iter().filter(|(key, _)| is_left(key));
+        let held: BTreeSet<&IdentityKey> =
+            left().flat_map(|(_, fragment)| &fragment.partner_ids).map(|identity| &identity.key).collect();
+        let is_unheld = |(key, fragment): &(&FragmentKey, &Fragment)| {
+            fragment.is_keyed_by_partner_id() && !held.contains(&key.primary)
+        };
+        let more: Vec<FragmentKey> = left().filter(is_unheld).map(|(key, _)| key.clone()).collect();
+        if more.is_empty() {
+            return unheld;
+        }
+        // What goes may have held another's ID.
+        unheld.extend(more);
+    }
 }
 
 /// What is deleted next of a profile that has expired. Its own records tell that it has: they go last, when its visitors

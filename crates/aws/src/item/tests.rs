@@ -139,7 +139,7 @@ fn every_item_is_brought_to_todays_form_and_one_of_todays_stays_as_it_is() {
 #[test]
 fn what_is_written_is_of_todays_form() {
     for (sk, expected) in
-        [("G", "3"), ("V", "3"), ("L", "2"), ("refusal#1", "2"), ("F#a", "1"), ("snapshots", "1")]
+        [("G", "4"), ("V", "3"), ("L", "2"), ("refusal#1", "2"), ("F#a", "1"), ("snapshots", "1")]
     {
         assert_eq!(form(&item("pk", sk, &BTreeMap::<String, String>::new()).unwrap()), expected, "{sk}");
     }
@@ -148,11 +148,11 @@ fn what_is_written_is_of_todays_form() {
 #[test]
 fn a_form_that_is_not_known_is_refused_with_what_to_do() {
     for (sk, form, expected) in [
-        ("G", "4", "item `G`, a graph, is of form 4: this build reads forms 1 to 3; a newer build wrote it"),
+        ("G", "5", "item `G`, a graph, is of form 5: this build reads forms 1 to 4; a newer build wrote it"),
         (
             "G",
             "0",
-            "item `G`, a graph, is of form 0: this build reads forms 1 to 3; an earlier build brings it up",
+            "item `G`, a graph, is of form 0: this build reads forms 1 to 4; an earlier build brings it up",
         ),
         (
             "F#a",
