@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws::{Holder, Settlement, Suppression};
 use domain::delivery::{Cells, Intent, Operation, Outcome, OutcomeResult, SourceHash};
 use domain::edge::visitor::{Visitor, VisitorLink};
+use domain::membership::Memberships;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -242,8 +243,8 @@ async fn a_visitor_of_a_profile_that_is_swept_up_is_linked_again_unless_the_visi
         }
         let stored = store.visitors.get(&key).await.unwrap();
         let seen = Timestamp::now() - SignedDuration::from_hours(24 * visit);
-        let signals = BTreeMap::new();
-        let visitor = Visitor { seen: Some(seen), signals, ..stored.visitor.clone() };
+        let (signals, memberships) = (BTreeMap::new(), Memberships::default());
+        let visitor = Visitor { seen: Some(seen), signals, memberships, ..stored.visitor.clone() };
         assert!(store.visitors.put(&key, &visitor, stored.version, Timestamp::now()).await.unwrap());
         shop.settle(&browser).await;
         shop.flow.evaluate().await;
