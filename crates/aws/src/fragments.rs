@@ -1,7 +1,10 @@
 //! Taking fragments off profiles together with what finds them by a partner's ID.
 
+use std::collections::BTreeSet;
+
 use domain::fragment::{Fragment, FragmentKey};
-use domain::identity::{IdentityKey, ProfileId};
+use domain::identity::ProfileId;
+use domain::removal::unheld;
 
 use crate::{Error, Reference, Store};
 
@@ -32,25 +35,19 @@ impl Store {
         Ok(true)
     }
 
-    /// Deletes what records that are keyed by a partner's ID said of a profile which gives that ID up with a fragment,
-    /// unless another of its fragments holds the ID: no file finds it there any more, and whoever gets the ID back is not
-    /// whom it spoke of. Says whether that is done: somebody else may have written one of them.
+    /// Deletes what records that are keyed by a partner's ID said of a profile none of whose fragments holds that ID any
+    /// more: no file finds it there, and whoever gets the ID back is not whom it spoke of. It comes after the fragment
+    /// that gave the ID up, so that nothing is lost where that was not written; what a crash, or somebody who writes at the
+    /// same time, leaves is deleted by the sweep, by the same rule.
     ///
     /// # Errors
     /// Where the tables cannot be read or written.
-    pub async fn let_go(&self, partner_id: &IdentityKey, gives_up: &Reference) -> Result<bool, Error> {
-        let Reference { profile, fragment } = gives_up;
-        let references = self.identities.references(partner_id).await?;
-        if references.iter().any(|other| other.profile == *profile && other.fragment != *fragment) {
-            return Ok(true);
+    pub async fn let_go(&self, profile: &ProfileId) -> Result<(), Error> {
+        let Some(whole) = self.profiles.load_all(profile).await? else { return Ok(()) };
+        let unheld = unheld(&whole, &BTreeSet::new());
+        for (key, fragment) in whole.fragments.iter().filter(|(key, _)| unheld.contains(*key)) {
+            self.profiles.delete_fragment_of(profile, key, fragment.version).await?;
         }
-        let Some(graph) = self.profiles.graph(profile).await? else { return Ok(true) };
-        for key in graph.fragments.iter().filter(|key| key.primary == *partner_id && *key != fragment) {
-            let Some(stored) = self.profiles.fragment(profile, key).await? else { continue };
-            if !self.profiles.delete_fragment_of(profile, key, stored.version).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(())
     }
 }

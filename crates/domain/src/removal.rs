@@ -93,7 +93,7 @@ fn over(catalogue: &Catalogue, profile: &Profile, now: Timestamp) -> BTreeSet<Fr
 
 /// What is keyed by partners' IDs that none of a profile's fragments holds once some are gone: whoever gets such an ID
 /// later is not whom it spoke of. While something is on its way to the profile, it may be the one that holds the ID.
-fn unheld(profile: &Profile, gone: &BTreeSet<FragmentKey>) -> BTreeSet<FragmentKey> {
+pub fn unheld(profile: &Profile, gone: &BTreeSet<FragmentKey>) -> BTreeSet<FragmentKey> {
     let mut unheld = BTreeSet::new();
     if !profile.graph.arriving.is_empty() {
         return unheld;

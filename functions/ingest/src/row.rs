@@ -302,9 +302,6 @@ impl<'a> Applier<'a> {
         }
         let mut dropped = Vec::new();
         for partner_id in held.difference(&fragment.partner_ids) {
-            if !self.store.let_go(&partner_id.key, &reference).await? {
-                return Ok(Try::Raced);
-            }
             dropped.extend(self.store.identities.see_reference(&partner_id.key, &reference).await?);
         }
         let read = stored.map(|stored| stored.version);
@@ -313,6 +310,9 @@ impl<'a> Applier<'a> {
         }
         for seen in &dropped {
             self.store.identities.forget(seen).await?;
+        }
+        if !held.is_subset(&fragment.partner_ids) {
+            self.store.let_go(profile).await?;
         }
         // Only now: whoever makes a prospect of one of the IDs from here on sees that somebody holds it.
         if !self.absorb_all(fragment.partner_ids.difference(held), profile).await? {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use aws::{Chunk, ChunkKey, Progress, Reference};
+use aws::{Chunk, ChunkKey, Progress};
 use domain::batch::{Batch, BatchStatus, Counts, Lacks, Snapshot};
 use domain::dataset::Dataset;
 use domain::fragment::{FragmentKey, OrderToken};
@@ -218,14 +218,13 @@ impl Ingest {
         if fragment.token >= token {
             return Ok(Removal::Stays);
         }
-        let reference = Reference { profile: profile.clone(), fragment: key.clone() };
-        for partner_id in &fragment.partner_ids {
-            if !self.store.let_go(&partner_id.key, &reference).await? {
-                return Ok(Removal::Raced);
-            }
+        if !self.store.remove_fragment(profile, key, &fragment).await? {
+            return Ok(Removal::Raced);
         }
-        let is_removed = self.store.remove_fragment(profile, key, &fragment).await?;
-        Ok(if is_removed { Removal::Gone } else { Removal::Raced })
+        if !fragment.partner_ids.is_empty() {
+            self.store.let_go(profile).await?;
+        }
+        Ok(Removal::Gone)
     }
 
     /// Has a snapshot that was applied stand for its dataset alone: what it lacked of those before it is gone.

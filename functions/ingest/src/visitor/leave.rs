@@ -44,6 +44,9 @@ impl Linking<'_> {
         // Whoever writes to it meanwhile is a late worker, whose copy goes as well.
         while let Some(fragment) = self.store.profiles.fragment(profile, &key).await? {
             if self.store.remove_fragment(profile, &key, &fragment).await? {
+                if !fragment.partner_ids.is_empty() {
+                    self.store.let_go(profile).await?;
+                }
                 break;
             }
         }
