@@ -120,6 +120,19 @@ impl<'a> Intake<'a> {
         Ok(Record { token, primary, others, partner_ids, attributes })
     }
 
+    /// A record without some of the identities beside its primary one, and without their values.
+    pub fn without(&self, record: &Record, keys: &BTreeSet<IdentityKey>) -> Record {
+        let mut rest = record.clone();
+        rest.others.retain(|identity| !keys.contains(&identity.key));
+        for (path, code) in self.identities.iter().skip(1) {
+            let identity = self.identity(&mut rest.attributes, path, code).ok().flatten();
+            if identity.is_some_and(|identity| keys.contains(&identity.key)) {
+                value::remove(&mut rest.attributes, path);
+            }
+        }
+        rest
+    }
+
     /// Whom attributes are about that may not come to a record: the key of their primary identity, where they have one
     /// that follows its namespace's rule.
     pub fn primary(&self, attributes: &Object) -> Option<IdentityKey> {

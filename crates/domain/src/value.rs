@@ -114,6 +114,18 @@ pub fn insert(object: &mut Object, path: &FieldPath, value: Value) {
     here.insert(last.to_owned(), value);
 }
 
+/// Takes a value at a path below an object away.
+pub fn remove(object: &mut Object, path: &FieldPath) {
+    let mut steps: Vec<&str> = path.steps().collect();
+    let Some(last) = steps.pop() else { return };
+    let mut here = object;
+    for step in steps {
+        let Some(Value::Object(members)) = here.get_mut(step) else { return };
+        here = members;
+    }
+    here.remove(last);
+}
+
 /// Every leaf of an object with its path: whatever is not an object, and empty objects.
 pub fn leaves(object: &Object) -> Vec<(FieldPath, &Value)> {
     fn walk<'a>(prefix: &str, object: &'a Object, found: &mut Vec<(FieldPath, &'a Value)>) {

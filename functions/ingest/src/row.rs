@@ -4,6 +4,7 @@
 //! profile, and a fragment before it is written; a partner's ID refers to a fragment before the fragment holds it. What
 //! a crash leaves is thus always too much on the list, never something that no list knows.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ enum Try {
     Settled(Outcome),
     /// Somebody else wrote in between: what was read is out of date.
     Raced,
+    /// The record names somebody who was deleted beside somebody who is known: this is what is left of it without them.
+    Without(Box<Record>),
 }
 
 /// Applies the records of one dataset.
@@ -90,8 +93,10 @@ impl<'a> Applier<'a> {
         if let Err(contradiction) = Contradiction::check(&self.linking, record) {
             return Ok(contradictory(&contradiction));
         }
+        let mut record = Cow::Borrowed(record);
         for race in 0..MOST_RACES {
-            match self.attempt(record, race).await? {
+            match self.attempt(&record, race).await? {
+                Try::Without(rest) => record = Cow::Owned(*rest),
                 Try::Settled(outcome) => return Ok(outcome),
                 // Whoever was faster gets ahead first, so that not everybody meets again.
                 Try::Raced => tokio::time::sleep(Duration::from_millis(u64::from(race) * 7)).await,

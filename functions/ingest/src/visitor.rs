@@ -111,12 +111,11 @@ impl Linking<'_> {
                 return Ok(false);
             }
         };
-        if self.has_deleted_login().await? {
+        if let Some(rest) = self.without_deleted().await? {
             warn!(
                 code = code::SUPPRESSED,
-                "A visitor logged in as somebody who was deleted, and is forgotten."
+                "A visitor's login named somebody who was deleted, and what they left is forgotten."
             );
-            let rest = self.visitor().without_person();
             visitors.put(self.ecid, &rest, self.stored.version, self.now).await?;
             return Ok(false);
         }
@@ -159,14 +158,26 @@ impl Linking<'_> {
         self.note_linked(None, self.stored.link.clone()).await
     }
 
-    /// Whether somebody has logged in who was deleted.
-    async fn has_deleted_login(&self) -> Result<bool, Failure> {
-        for identity in self.visitor().login.iter().flat_map(|login| &login.identities) {
-            if self.store.identities.holder(&identity.key).await? == Holder::Suppressed {
-                return Ok(true);
+    /// What is left of the visitor where somebody has logged in who was deleted; nothing, where nobody has. Who that is
+    /// says the identity of the highest priority: of anybody else's login those identities are left out.
+    async fn without_deleted(&self) -> Result<Option<Visitor>, Failure> {
+        let Some(login) = &self.visitor().login else { return Ok(None) };
+        let mut left = Login { identities: BTreeSet::new(), ..login.clone() };
+        for identity in &login.identities {
+            if self.store.identities.holder(&identity.key).await? != Holder::Suppressed {
+                left.identities.insert(identity.clone());
             }
         }
-        Ok(false)
+        if left.identities == login.identities {
+            return Ok(None);
+        }
+        let rank = |identity: &&Identity| self.catalogue().priority(&identity.namespace);
+        let first = login.identities.iter().min_by_key(rank);
+        let is_theirs = first.is_none_or(|first| !left.identities.contains(first));
+        Ok(Some(match is_theirs {
+            true => self.visitor().without_person(),
+            false => Visitor { login: Some(left), ..self.visitor().clone() },
+        }))
     }
 
     /// Notes where the visitor is linked, and counts what pages have reported.

@@ -54,8 +54,8 @@ impl Applier<'_> {
                 }
             }
             match self.write(record, profile, Around::default()).await? {
-                Try::Raced => return Ok(Try::Raced),
                 Try::Settled(one) => outcome = weightier(outcome, one),
+                unsettled => return Ok(unsettled),
             }
         }
         Ok(Try::Settled(outcome))

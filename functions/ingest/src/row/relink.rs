@@ -1,5 +1,7 @@
 //! Linking a record's identities: the graphs that it touches are read, linked anew by the rules, and written together.
 
+use std::collections::BTreeSet;
+
 use aws::{Error, Holder, MOST_RELINKED, Visit};
 use domain::dataset::OnUnmatched;
 use domain::fragment::Record;
@@ -27,7 +29,7 @@ impl Applier<'_> {
             return Ok(Linked::Refused(Try::Raced));
         };
         if neighbourhood.bars(record) {
-            return Ok(Linked::Refused(Try::Settled(suppressed())));
+            return Ok(Linked::Refused(self.leave_out(record).await?));
         }
         let mut relinking = neighbourhood.hear(&self.linking, record, &self.dataset.name);
         let home = relinking.part_of(&record.primary.key).and_then(|part| part.profile.as_ref());
@@ -44,6 +46,25 @@ impl Applier<'_> {
             return Ok(Linked::Refused(self.rewire(&relinked).await?));
         }
         self.grow(record, profile, &neighbourhood, &relinked).await
+    }
+
+    /// What is left of a record of somebody who is known, where it names somebody who was deleted; nothing, where it is
+    /// about the latter: by its primary identity, or by the one of the highest priority.
+    async fn leave_out(&self, record: &Record) -> Result<Try, Error> {
+        let mut deleted = BTreeSet::new();
+        for identity in &record.others {
+            if self.store.identities.holder(&identity.key).await? == Holder::Suppressed {
+                deleted.insert(identity.key.clone());
+            }
+        }
+        if deleted.is_empty() || deleted.contains(&self.first(record).key) {
+            return Ok(Try::Settled(suppressed()));
+        }
+        info!(
+            identities = deleted.len(),
+            "Identities of somebody who was deleted were left out of a record."
+        );
+        Ok(Try::Without(Box::new(self.intake.without(record, &deleted))))
     }
 
     /// Reads the graphs that a record touches; nothing where somebody changed them meanwhile.
