@@ -50,8 +50,8 @@ async fn whoever_was_sent_because_of_a_partner_that_is_offboarded_is_withdrawn()
     let folder = local.project.path().display().to_string();
     let applied = local.tributary(&["apply", &folder]);
     assert_eq!(
-        (applied.code, applied.printed.len()),
-        (1, 0),
+        (applied.code, applied.printed.len(), applied.printed[0].get("sequence")),
+        (1, 1, None),
         "a project that knows nothing of it is refused"
     );
 }

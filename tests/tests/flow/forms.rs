@@ -146,7 +146,7 @@ async fn an_item_of_a_newer_build_is_left_to_it_and_asked_about_again() {
     let desk = Desk::at(local).await;
     let record = desk.record(1_800_000_000_000, 1, &["CRMID:C-2", "Email:new@example.com"], "gold");
     let error = desk.apply(&desk.store, &record).await.unwrap_err().to_string();
-    assert!(error.contains("is of form 4") && error.contains("a newer build wrote it"), "{error}");
+    assert!(error.contains("is of form 5") && error.contains("a newer build wrote it"), "{error}");
     assert!(local.store.migrate().await.is_err());
     let newer_catalogue =
         String::from_utf8_lossy(CATALOGUE).replacen("\"format\":1", "\"format\":4", 1).into_bytes();
