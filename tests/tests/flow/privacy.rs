@@ -56,7 +56,7 @@ async fn a_deletion_is_told_step_by_step_until_its_receipt_is_closed() {
         sole(receipt),
         &json!({"standing": [FACEBOOK], "unknown": [], "withdrawn": {}, "erased": null})
     );
-    assert_eq!(receipt["goes"].as_object().unwrap().len(), 8, "what goes by itself has a day");
+    assert_eq!(receipt["goes"].as_object().unwrap().len(), 9, "what goes by itself has a day");
 
     // Whoever asks again, by whatever identity, is shown the same receipt.
     let again = bank.delete("CRMID", "C-1", &["--reason", "another request"]);

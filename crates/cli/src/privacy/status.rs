@@ -68,6 +68,7 @@ struct State {
     /// Of these, those of whose last call nobody knows the fate: a person has to decide on it.
     unknown: BTreeSet<DataflowName>,
     /// Of those that stand, why the last step came to nothing, where it did.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     problems: BTreeMap<DataflowName, String>,
     /// When each dataflow's withdrawal was confirmed.
     withdrawn: BTreeMap<DataflowName, Timestamp>,
