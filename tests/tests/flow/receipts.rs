@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use aws::{Holder, Settlement, Suppression};
 use domain::delivery::{Cells, Intent, Operation, Outcome, OutcomeResult, SourceHash};
-use domain::edge::visitor::{Visitor, VisitorLink};
-use domain::membership::Memberships;
+use domain::edge::visitor::VisitorLink;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -13,7 +12,6 @@ use tests::flow::{Local, Ran};
 
 use crate::bank::{BOBBYS_ANSWER, Bank, FACEBOOK, answer, answer_of};
 use crate::desk::Desk;
-use crate::removal::wait_for_late_writers;
 use crate::shop::{Browser, Shop, mover_known_as};
 
 const BOBBYS_EMAIL: &str = "bobby.bank@example.com";
@@ -216,45 +214,4 @@ async fn a_login_that_has_no_place_is_forgotten_with_the_person() {
     shop.flow.evaluate().await;
     shop.flow.ingest().await;
     assert_eq!(store.visitors.get(&key).await.unwrap().visitor.login, None);
-}
-
-#[tokio::test]
-async fn a_visitor_of_a_profile_that_is_swept_up_is_linked_again_unless_the_visit_is_as_long_ago() {
-    for (visit, stays) in [(0, true), (40, false)] {
-        let shop = Shop::open().await;
-        let local = &shop.flow.local;
-        let file = "datasets/shop_events.yaml";
-        local.project.edit(file, "  datastream: shop_web", "  datastream: shop_web\nretention: {days: 30}");
-        local.apply().await;
-        let store = &local.store;
-        let mut browser = Browser::default();
-        browser.view(&shop, mover_known_as("NL-4711")).await;
-        browser.log_in(&shop, "CUST-4711").await;
-        shop.settle(&browser).await;
-        let key = shop.key(&browser.ecid());
-        let profile = shop.profile("CRMID", "CUST-4711").await.unwrap();
-        for (fragment, read) in &profile.fragments {
-            let mut old = read.clone();
-            old.version += 1;
-            old.confirmed -= 40;
-            assert!(
-                store.profiles.put_fragment(&profile.id, fragment, &old, Some(read.version)).await.unwrap()
-            );
-        }
-        let stored = store.visitors.get(&key).await.unwrap();
-        let seen = Timestamp::now() - SignedDuration::from_hours(24 * visit);
-        let (signals, memberships) = (BTreeMap::new(), Memberships::default());
-        let visitor = Visitor { seen: Some(seen), signals, memberships, ..stored.visitor.clone() };
-        assert!(store.visitors.put(&key, &visitor, stored.version, Timestamp::now()).await.unwrap());
-        shop.settle(&browser).await;
-        shop.flow.evaluate().await;
-        wait_for_late_writers(store, &profile.id).await;
-        shop.flow.evaluate().await;
-        shop.flow.ingest().await;
-        let stored = store.visitors.get(&key).await.unwrap();
-        let link = store.identities.link(&key).await.unwrap();
-        assert_eq!((link.is_some(), stored.link.profile.is_some()), (stays, stays), "{visit} days ago");
-        assert_eq!(link, stored.link.profile);
-        assert_ne!(link, Some(profile.id));
-    }
 }
