@@ -112,7 +112,6 @@ impl AudienceForm {
             Evaluation::Edge => eligibility.edge,
         };
         against.into_iter().for_each(&mut refuse);
-        checked.misplaced_values().iter().cloned().for_each(&mut refuse);
         if let (Population::Prospects, Evaluation::Edge, Some(of)) =
             (self.population(), self.evaluation, &self.of)
         {
@@ -204,13 +203,15 @@ impl AudienceForm {
 /// How many audiences may refer to each other in a row: to explain one goes through all of them, one within the other.
 const LONGEST_WAY: usize = 32;
 
-/// Warns of values that fields are compared with and never have.
+/// Warns of values that stand where a condition is expected, and of those that fields are compared with and never have.
 pub(crate) fn warn(forms: &Forms, files: &Files, schemas: Schemas<'_>, warnings: &mut Vec<Problem>) {
     for part in forms.audiences.parts.values() {
         let Some(AudienceForm { expression, .. }) = &part.form else { continue };
         let Content::Text(text) = &expression.content else { continue };
         let mut notes = Notes::of(&part.file, warnings);
-        for error in pql::parse(text).map(|parsed| parsed.impossible_values(&schemas)).unwrap_or_default() {
+        let Ok(parsed) = pql::parse(text) else { continue };
+        let misplaced = parsed.check(&schemas).map(|checked| checked.misplaced_values().to_vec());
+        for error in misplaced.unwrap_or_default().into_iter().chain(parsed.impossible_values(&schemas)) {
             let at = expression.place_of_byte(files.text(&part.file), error.span.start);
             notes.note(at, error.message, error.help);
         }
