@@ -303,7 +303,7 @@ impl Entity {
         let DataSetLabels { connection, data_set, fields } = &self.data_set_labels;
         let requested = self.requested(requested);
         let is_requested = |field: &&LabelledField| {
-            requested.is_none_or(|requested| requested.iter().any(|path| is_part(path, &field.path)))
+            requested.is_empty() || requested.iter().copied().flatten().any(|path| is_part(path, &field.path))
         };
         let fields = fields.iter().filter(is_requested);
         let fields = fields.map(|field| (field.path.as_str(), &field.labels));
@@ -320,16 +320,19 @@ impl Entity {
             .collect()
     }
 
-    /// The fields that are requested of this dataset; nothing where all are.
-    fn requested<'a>(&'a self, fields: Option<&'a RequestFields>) -> Option<&'a BTreeSet<String>> {
-        let own = self.entity_meta.fields.as_ref().or(self.request_fields.as_ref());
-        own.or_else(|| match fields? {
-            RequestFields::OfEvery(fields) => Some(fields),
-            RequestFields::OfEach(fields) => fields.get(&self.entity_id),
-            RequestFields::AsRequested(entities) => {
-                entities.iter().find(|each| each.entity_id == self.entity_id)?.entity_meta.fields.as_ref()
+    /// Every list of fields that are requested of this dataset; none where all are.
+    fn requested<'a>(&'a self, fields: Option<&'a RequestFields>) -> Vec<&'a BTreeSet<String>> {
+        let mut lists = match fields {
+            None => Vec::new(),
+            Some(RequestFields::OfEvery(fields)) => vec![fields],
+            Some(RequestFields::OfEach(fields)) => fields.get(&self.entity_id).into_iter().collect(),
+            Some(RequestFields::AsRequested(entities)) => {
+                let mine = entities.iter().filter(|each| each.entity_id == self.entity_id);
+                mine.filter_map(|each| each.entity_meta.fields.as_ref()).collect()
             }
-        })
+        };
+        lists.extend(self.entity_meta.fields.iter().chain(&self.request_fields));
+        lists
     }
 }
 
