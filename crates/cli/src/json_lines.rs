@@ -227,12 +227,11 @@ fn without_values(found: &str) -> String {
     format!("{}`*`{}", before.unwrap_or_default(), after.unwrap_or_default())
 }
 
-/// Whether a text is one that keys and words of ours are made of, as against somebody's address or number.
+/// Whether a text is one that keys and words of ours are made of, as against somebody's name, address or number.
 fn is_word(text: &str) -> bool {
-    let is_made_of = |each: char| each.is_ascii_alphanumeric() || matches!(each, '_' | '-' | '.' | ' ');
+    let is_made_of = |each: char| each.is_ascii_alphanumeric() || matches!(each, '_' | '-' | '.');
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    // The number of a telephone has seven digits at least.
-    text.len() <= 64 && text.chars().all(is_made_of) && digits < 7
+    text.len() <= 64 && text.chars().all(is_made_of) && digits < 4
 }
 
 /// What was found or expected, in words that are not Rust's.
