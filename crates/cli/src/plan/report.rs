@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use domain::catalogue::Catalogue;
+use domain::dataflow::State;
 use domain::refusal::Refusal;
 use jiff::civil::Date;
 use project::Problem;
@@ -127,16 +128,23 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The dataflows that are taken out and stay until what they sent is withdrawn. One that a rollback takes out does not.
+    fn retiring(&self) -> Vec<String> {
+        let removed = self.changes.iter().filter(|change| change.kind == DATAFLOWS);
+        let removed = removed.flat_map(|change| &change.removed);
+        let stays = |name: &&String| {
+            let mut after = self.after.dataflows.values();
+            after.any(|dataflow| dataflow.name.as_str() == name.as_str() && dataflow.state == State::Retiring)
+        };
+        removed.filter(stays).cloned().collect()
+    }
+
     /// The plan for people.
     fn text(&self) -> String {
         let mut text: String = self.changes.iter().map(change_lines).collect();
-        for change in
-            self.changes.iter().filter(|change| change.kind == DATAFLOWS && !change.removed.is_empty())
-        {
-            text.push_str(&format!(
-                "RETIRING until what was sent is withdrawn: {}\n",
-                listed(&change.removed)
-            ));
+        let retiring = self.retiring();
+        if !retiring.is_empty() {
+            text.push_str(&format!("RETIRING until what was sent is withdrawn: {}\n", listed(&retiring)));
         }
         if !text.is_empty() {
             text.push('\n');
