@@ -291,6 +291,15 @@ impl Node {
         Node { kind, span, height }
     }
 
+    /// Whether it is a literal, or a list of literals.
+    pub(crate) fn is_literal(&self) -> bool {
+        match &self.kind {
+            NodeKind::Literal(_) => true,
+            NodeKind::List(items) => items.iter().all(Node::is_literal),
+            _ => false,
+        }
+    }
+
     fn power(&self) -> Power {
         match &self.kind {
             // What ends with a condition takes all that follows.

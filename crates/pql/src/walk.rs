@@ -309,9 +309,14 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Result<Dynamic<'a>> {
         let (left, right) = (self.value(left_node, scope)?, self.value(right_node, scope)?);
+        // A literal takes the type of what it is compared with, on whichever side it stands.
+        let are_equal = || match left_node.is_literal() && !right_node.is_literal() {
+            true => right.equals(&left, &self.budget),
+            false => left.equals(&right, &self.budget),
+        };
         Ok(Dynamic::Boolean(match operator {
-            Operator::Equal => left.equals(&right, &self.budget) == Some(true),
-            Operator::Unequal => left.equals(&right, &self.budget) == Some(false),
+            Operator::Equal => are_equal() == Some(true),
+            Operator::Unequal => are_equal() == Some(false),
             Operator::Less => left.compare(&right, &self.budget).is_some_and(|order| order.is_lt()),
             Operator::LessOrEqual => left.compare(&right, &self.budget).is_some_and(|order| order.is_le()),
             Operator::Greater => left.compare(&right, &self.budget).is_some_and(|order| order.is_gt()),
