@@ -4,6 +4,7 @@
 //! does not hold. The work of a walk is counted, and has an end whatever the text and the profile are.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
@@ -310,17 +311,22 @@ impl<'a> Walk<'a> {
     ) -> Result<Dynamic<'a>> {
         let (left, right) = (self.value(left_node, scope)?, self.value(right_node, scope)?);
         // A literal takes the type of what it is compared with, on whichever side it stands.
-        let are_equal = || match left_node.is_literal() && !right_node.is_literal() {
+        let gives_way = left_node.is_literal() && !right_node.is_literal();
+        let are_equal = || match gives_way {
             true => right.equals(&left, &self.budget),
             false => left.equals(&right, &self.budget),
+        };
+        let order = || match gives_way && matches!(left, Dynamic::Text(_)) {
+            true => right.compare(&left, &self.budget).map(Ordering::reverse),
+            false => left.compare(&right, &self.budget),
         };
         Ok(Dynamic::Boolean(match operator {
             Operator::Equal => are_equal() == Some(true),
             Operator::Unequal => are_equal() == Some(false),
-            Operator::Less => left.compare(&right, &self.budget).is_some_and(|order| order.is_lt()),
-            Operator::LessOrEqual => left.compare(&right, &self.budget).is_some_and(|order| order.is_le()),
-            Operator::Greater => left.compare(&right, &self.budget).is_some_and(|order| order.is_gt()),
-            Operator::GreaterOrEqual => left.compare(&right, &self.budget).is_some_and(|order| order.is_ge()),
+            Operator::Less => order().is_some_and(|order| order.is_lt()),
+            Operator::LessOrEqual => order().is_some_and(|order| order.is_le()),
+            Operator::Greater => order().is_some_and(|order| order.is_gt()),
+            Operator::GreaterOrEqual => order().is_some_and(|order| order.is_ge()),
             Operator::Like | Operator::Matches => {
                 let dialect = if operator == Operator::Like { Dialect::Like } else { Dialect::Java };
                 return self.found(dialect, (left, &left_node.span), (right, &right_node.span));

@@ -9,7 +9,7 @@ mod fuzz;
 /// Expressions that fit the fuzz targets' schema, of every kind of node that a plan has.
 const FITTING: [&str; 25] = [
     "a > 2 and i != 7",
-    "6 != s or 6 != t or true != s or \"7.0\" = i",
+    "6 != s or 6 != t or true != s or \"7.0\" = i or \"2\" < a",
     "i = 9007199254740993 or i = 7.0",
     "not b or s.contains(\"AB\", false)",
     "s like \"%b\" and s matches \"^[a-z]+$\"",
