@@ -3,6 +3,8 @@
 use aws::{Chunk, ChunkKey, Progress, Units};
 use domain::batch::{BatchStatus, Counts};
 use domain::ingest::Intake;
+use domain::profile::day_number;
+use domain::removal::is_over;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use tracing::info;
@@ -42,7 +44,9 @@ impl Ingest {
         let keyring = self.keyring().await?;
         let now = Timestamp::now();
         let intake = Intake::new(catalogue, dataset, schema, keyring);
-        let applier = Applier::new(&self.store, &intake, dataset, keyring, now);
+        // Its end may have come while the chunk waited, or was put aside: people are not linked by its word any more.
+        let applier = (!is_over(catalogue, dataset, day_number(now), now))
+            .then(|| Applier::new(&self.store, &intake, dataset, keyring, now));
 
         let name = staging::key(&key.dataset, key.batch, key.chunk);
         let staged = self.store.objects.read(&self.store.deployment.data, &name).await?;
@@ -55,7 +59,8 @@ impl Ingest {
         for (index, step) in steps.iter().enumerate() {
             let from = chunk.offset;
             let part = format!("apply-{:06}-{from:06}", key.chunk);
-            let counts = self.apply_step(&applier, &intake, key, &chunk, step, batch.time, &part).await?;
+            let counts =
+                self.apply_step(applier.as_ref(), &intake, key, &chunk, step, batch.time, &part).await?;
             chunk.counts.add(&counts);
             chunk.units = chunk.units.plus(self.take_units());
             chunk.offset += u64::try_from(step.len()).unwrap_or_default();
@@ -71,7 +76,7 @@ impl Ingest {
     #[expect(clippy::too_many_arguments, reason = "a step is of one chunk, whose parts these are")]
     async fn apply_step(
         &self,
-        applier: &Applier<'_>,
+        applier: Option<&Applier<'_>>,
         intake: &Intake<'_>,
         key: &ChunkKey,
         chunk: &Chunk,
@@ -83,9 +88,10 @@ impl Ingest {
         let outcomes: Vec<(StagedRow, Outcome)> = stream::iter(wanted)
             .map(|row| async move {
                 let token = order_token(row.time.unwrap_or(batch_time), key.batch, row.row);
-                let outcome = match intake.record(row.attributes.clone(), token) {
-                    Ok(record) => applier.apply(&record).await?,
-                    Err(error) => Outcome::SetAside(code::of(&error), error.to_string()),
+                let outcome = match (applier, intake.record(row.attributes.clone(), token)) {
+                    (None, _) => over(),
+                    (Some(applier), Ok(record)) => applier.apply(&record).await?,
+                    (Some(_), Err(error)) => Outcome::SetAside(code::of(&error), error.to_string()),
                 };
                 Ok::<_, Failure>((row.clone(), outcome))
             })
@@ -114,6 +120,12 @@ impl Ingest {
     pub(crate) fn take_units(&self) -> Units {
         self.store.profiles.take_units().plus(self.store.identities.take_units())
     }
+}
+
+fn over() -> Outcome {
+    let reason =
+        "the dataset is past its last day, or its partner's contract: nothing of it is kept any more";
+    Outcome::SetAside(code::OVER, reason.to_owned())
 }
 
 /// Counts what became of a row, and says why where it was set aside.

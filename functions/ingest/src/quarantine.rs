@@ -41,6 +41,8 @@ pub mod code {
     pub const TOO_MANY_IDENTITIES: &str = "too_many_identities";
     /// More profiles hold the partner's ID than one ID may refer to.
     pub const TOO_MANY_REFERENCES: &str = "too_many_references";
+    /// The dataset's last day, or its partner's contract, has passed since the file was accepted.
+    pub const OVER: &str = "over";
     /// An identity of the row is of a person who was deleted. What the row says is not kept.
     pub const SUPPRESSED: &str = "suppressed";
 }

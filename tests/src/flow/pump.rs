@@ -99,6 +99,11 @@ impl Flow {
         self.ingest().await;
     }
 
+    /// Lets the files that have arrived be checked, and nothing of them be applied.
+    pub async fn check(&self) {
+        self.pump(&[(self.local.inbox_queue.as_str(), Trigger::Ingest)]).await;
+    }
+
     /// Lets the files that have arrived be ingested.
     pub async fn ingest(&self) {
         let deployment = &self.local.store.deployment;

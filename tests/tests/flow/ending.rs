@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::batch::BatchStatus;
 use domain::edge::signal::Signal;
 use domain::edge::visitor::Visitor;
 use domain::fragment::FragmentKey;
@@ -54,6 +55,21 @@ async fn whoever_was_sent_because_of_a_partner_that_is_offboarded_is_withdrawn()
         (1, 1, None),
         "a project that knows nothing of it is refused"
     );
+}
+
+#[tokio::test]
+async fn rows_that_wait_while_their_dataset_ends_reach_nobody() {
+    let bank = Bank::open().await;
+    let local = &bank.flow.local;
+    local.upload(&answer_of("2026-02-01"), &answer(&[BOBBYS_ANSWER])).await;
+    bank.flow.check().await;
+    local.tributary(&[&OFFBOARD[..], &["--reason", "not renewed", "--yes"]].concat());
+    bank.flow.ingest().await;
+    let (batch, counts) = bank.last_batch("northlight_enrichment").await;
+    assert_eq!((batch.status, counts.failed), (BatchStatus::Success, [("over".to_owned(), 1)].into()));
+    let bobby = bank.profile("CRMID", "C-1").await;
+    assert!(bobby.graph.fragments.iter().all(|key| key.dataset.as_str() == "crm_customers"), "{bobby:?}");
+    assert_eq!(status(&bank).0, 0);
 }
 
 #[tokio::test]
