@@ -153,6 +153,9 @@ fn compile(files: &Files, forms: &Forms, plugins: &dyn Plugins, problems: &mut V
     scope.catalogue.datastreams = forms
         .datastreams
         .compile(problems, |name, form, notes| form.compile(name, union.as_ref(), &scope, notes));
+    if let Some(project) = &forms.project.form {
+        project.check_visits(&scope, &mut Notes::of(&forms.project.file, problems));
+    }
     scope.catalogue
 }
 

@@ -159,13 +159,18 @@ impl Linking<'_> {
     }
 
     /// What is left of the visitor where somebody has logged in who was deleted; nothing, where nobody has. Who that is
-    /// says the identity of the highest priority: of anybody else's login those identities are left out.
+    /// says the identity of the highest priority: of the login of somebody who is known by it those identities are left out.
     async fn without_deleted(&self) -> Result<Option<Visitor>, Failure> {
         let Some(login) = &self.visitor().login else { return Ok(None) };
         let mut left = Login { identities: BTreeSet::new(), ..login.clone() };
+        let mut known = BTreeSet::new();
         for identity in &login.identities {
-            if self.store.identities.holder(&identity.key).await? != Holder::Suppressed {
+            let holder = self.store.identities.holder(&identity.key).await?;
+            if holder != Holder::Suppressed {
                 left.identities.insert(identity.clone());
+            }
+            if matches!(holder, Holder::Profile(_)) {
+                known.insert(identity);
             }
         }
         if left.identities == login.identities {
@@ -173,7 +178,7 @@ impl Linking<'_> {
         }
         let rank = |identity: &&Identity| self.catalogue().priority(&identity.namespace);
         let first = login.identities.iter().min_by_key(rank);
-        let is_theirs = first.is_none_or(|first| !left.identities.contains(first));
+        let is_theirs = first.is_none_or(|first| !known.contains(first));
         Ok(Some(match is_theirs {
             true => self.visitor().without_person(),
             false => Visitor { login: Some(left), ..self.visitor().clone() },
@@ -249,6 +254,7 @@ impl Linking<'_> {
         link: &mut VisitorLink,
     ) -> Result<Option<Option<ProfileId>>, Failure> {
         let Place { leaves, person, gives_way } = Box::pin(self.place(holder.as_ref())).await?;
+        let stays = holder.is_some() && !leaves;
         if let Some(holder) = holder.filter(|_| leaves) {
             self.detach(&holder, self.ecid).await?;
         }
@@ -256,7 +262,7 @@ impl Linking<'_> {
             self.detach(profile, oldest).await?;
         }
         let mut homes = BTreeSet::new();
-        for part in self.parts(person.as_ref())? {
+        for part in self.parts(person.as_ref(), stays)? {
             homes.extend(self.homes(&part).await?);
             touched.extend(homes.iter().cloned());
             if !self.note_touched(link, touched).await? {
@@ -276,7 +282,7 @@ impl Linking<'_> {
 
     /// The records that the visitor comes to: what partners' scripts said, and where somebody logged in or is in an
     /// audience, that the visitor has been here. One that cannot be made costs itself alone.
-    fn parts(&self, person: Option<&Person>) -> Result<Vec<Part<'_>>, Failure> {
+    fn parts(&self, person: Option<&Person>, is_held: bool) -> Result<Vec<Part<'_>>, Failure> {
         let mut signals = Vec::new();
         for (name, signal) in &self.visitor().signals {
             let dataset = self.catalogue().datasets.get(name).filter(|dataset| dataset.events().is_some());
@@ -291,17 +297,22 @@ impl Linking<'_> {
             }
         }
         // Whose the visitor is, is said by the login: its record goes first.
-        let presence = self.presence(person, !signals.is_empty())?;
+        let presence = self.presence(person, !signals.is_empty(), is_held)?;
         Ok(presence.into_iter().chain(signals).collect())
     }
 
     /// The record that the visitor has been here, where a login or a membership needs a place, and no signal has one; or
     /// where it matters when the last visit was.
-    fn presence(&self, person: Option<&Person>, has_signals: bool) -> Result<Option<Part<'_>>, Failure> {
+    fn presence(
+        &self,
+        person: Option<&Person>,
+        has_signals: bool,
+        is_held: bool,
+    ) -> Result<Option<Part<'_>>, Failure> {
         let visitor = self.visitor();
         let (datastream, token) = match (person, &visitor.login) {
             (Some(_), Some(login)) => (Some(&login.datastream), self.token(login.at)),
-            _ if !self.is_noted(has_signals) => return Ok(None),
+            _ if !self.is_noted(has_signals, is_held) => return Ok(None),
             // It says nothing, so that whatever is said is newer.
             _ => (visitor.datastream.as_ref(), OrderToken { time: 0, batch: 0, row: 0 }),
         };
@@ -310,12 +321,12 @@ impl Linking<'_> {
         dataset.map(|dataset| self.part(dataset, Object::new(), token, at, person)).transpose()
     }
 
-    /// Whether it is noted of somebody who has not logged in that they have been here.
-    fn is_noted(&self, has_signals: bool) -> bool {
-        if has_signals {
-            return self.catalogue().pseudonymous.as_ref().is_some_and(Pseudonymous::counts_visits);
-        }
-        self.visitor().copied_memberships().is_some()
+    /// Whether it is noted of somebody who has not logged in that they have been here: where the profile that they have,
+    /// or come to have, would expire otherwise, or where a membership needs a place.
+    fn is_noted(&self, has_signals: bool, is_held: bool) -> bool {
+        let counts = self.catalogue().pseudonymous.as_ref().is_some_and(Pseudonymous::counts_visits);
+        (counts && (has_signals || is_held))
+            || (!has_signals && self.visitor().copied_memberships().is_some())
     }
 
     /// The dataset that holds a datastream's events, if any does that keeps what the last visit says: what the sweep

@@ -130,6 +130,28 @@ async fn every_visit_counts_also_where_the_partner_says_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_visit_counts_also_of_whom_the_edge_remembers_no_more_than_that() {
+    let shop = shop().await;
+    let store = &shop.flow.local.store;
+    let mut browser = visitor(&shop, "NL-1").await;
+    let key = shop.key(&browser.ecid());
+    let stored = store.visitors.get(&key).await.unwrap();
+    let mut visitor = stored.visitor.clone();
+    visitor.signals.clear();
+    visitor.memberships = Default::default();
+    assert!(store.visitors.put(&key, &visitor, stored.version, Timestamp::now()).await.unwrap());
+    shop.settle(&browser).await;
+    let catalogue = store.catalogue().await.unwrap().unwrap().catalogue;
+    for visit in 1..=2 {
+        days_pass(&shop, &browser, 10).await;
+        browser.view(&shop, json!({})).await;
+        shop.settle(&browser).await;
+        let profile = profile(&shop, &browser).await;
+        assert!(!profile.has_expired(&catalogue, Timestamp::now()), "visit {visit}: {profile:?}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_comes_back_after_they_were_swept_up_is_welcome_again() {
     let shop = shop().await;
     let mut browser = visitor(&shop, "NL-1").await;

@@ -78,6 +78,26 @@ fn namespaces(profile: &Profile) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_login_by_which_nobody_is_known_is_of_the_deleted_person_whose_address_it_names() {
+    let shop = shop_that_knows_addresses().await;
+    let mut browsers = [Browser::default(), Browser::default(), Browser::default()];
+    let [deleted, known, new] = &mut browsers;
+    log_in_as(&shop, deleted, json!({"sub": "A-1", "email": "both@example.com"})).await;
+    log_in_as(&shop, known, json!({"sub": "B-1"})).await;
+    let ran = shop.flow.local.tributary(&["privacy", "delete", "--namespace", "CRMID", "--value", "A-1"]);
+    assert_eq!(ran.code, 0);
+    for (browser, customer) in [(known, "B-1"), (new, "C-1")] {
+        log_in_as(&shop, browser, json!({"sub": customer, "email": "both@example.com"})).await;
+    }
+    let [_, known, new] = &browsers;
+    let b = shop.profile("CRMID", "B-1").await.unwrap();
+    assert_eq!(namespaces(&b), ["CRMID:B-1".to_owned(), format!("ECID:{}", known.ecid())]);
+    assert!(shop.profile("CRMID", "C-1").await.is_none());
+    let visitors = &shop.flow.local.store.visitors;
+    assert_eq!(visitors.get(&shop.key(&new.ecid())).await.unwrap().visitor.login, None);
+}
+
+#[tokio::test]
 async fn the_first_page_view_is_personal_for_a_recognised_visitor_and_what_is_refused_is_not_shown() {
     let shop = Shop::open().await;
     let (mut mover_, mut other) = (Browser::default(), Browser::default());

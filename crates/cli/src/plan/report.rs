@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use domain::catalogue::Catalogue;
 use domain::dataflow::State;
+use domain::profile::pseudonymous::Pseudonymous;
 use domain::refusal::Refusal;
 use jiff::civil::Date;
 use project::Problem;
@@ -53,6 +54,7 @@ pub(crate) struct Plan<'a> {
     after: &'a Catalogue,
     flips: Vec<Flip>,
     asked: Vec<Asked>,
+    expiring: Option<&'a Pseudonymous>,
     warnings: &'a [Problem],
     today: Date,
 }
@@ -66,6 +68,8 @@ struct Document<'a> {
     flips: &'a [Flip],
     /// Dataflows that would ask for other consents.
     consents: &'a [Asked],
+    /// The rule by which pseudonymous profiles expire, where it is stricter than the one in force.
+    expiring: Option<&'a Pseudonymous>,
     /// Everything that would be blocked, what is blocked now included.
     blocked: Vec<&'a Refusal>,
     cures: Vec<CuresOf<'a>>,
@@ -87,6 +91,10 @@ impl<'a> Plan<'a> {
             after,
             flips: flips(before, after, today),
             asked: asked(before, after),
+            expiring: after
+                .pseudonymous
+                .as_ref()
+                .filter(|rule| rule.is_stricter_than(before.and_then(|before| before.pseudonymous.as_ref()))),
             warnings,
             today,
         }
@@ -122,6 +130,7 @@ impl<'a> Plan<'a> {
             matrix: matrix(self.after, self.today),
             flips: &self.flips,
             consents: &self.asked,
+            expiring: self.expiring,
             blocked: refusals(self.after).collect(),
             cures: blocked.iter().map(Blocked::document).collect(),
             warnings: self.warnings,
@@ -145,6 +154,13 @@ impl<'a> Plan<'a> {
         let retiring = self.retiring();
         if !retiring.is_empty() {
             text.push_str(&format!("RETIRING until what was sent is withdrawn: {}\n", listed(&retiring)));
+        }
+        if let Some(Pseudonymous { days, namespaces }) = self.expiring {
+            text.push_str(&format!(
+                "EXPIRING at once: whoever is known by {} alone, with no record confirmed for {}; until now records were confirmed less often, also of people who came by: begin with more days\n",
+                listed(namespaces.iter().map(ToString::to_string).collect::<Vec<_>>()),
+                count(usize::from(*days), "day"),
+            ));
         }
         if !text.is_empty() {
             text.push('\n');

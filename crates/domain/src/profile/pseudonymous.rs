@@ -27,6 +27,13 @@ impl Pseudonymous {
         self.namespaces.iter().any(|namespace| namespace.as_str() == ECID)
     }
 
+    /// Whether profiles expire by it that did not by an earlier one: of these nobody noted often enough when they were heard
+    /// of.
+    pub fn is_stricter_than(&self, earlier: Option<&Pseudonymous>) -> bool {
+        earlier
+            .is_none_or(|earlier| self.days < earlier.days || !self.namespaces.is_subset(&earlier.namespaces))
+    }
+
     /// Whether what was last heard of on a day, by its number, has had its time.
     fn is_past(&self, last: i32, now: Timestamp) -> bool {
         day_number(now).saturating_sub(last) > i32::from(self.days)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::dataset::Dataset;
 use domain::namespace::{Namespace, NamespaceCode, NamespaceType};
 use domain::profile::pseudonymous::Pseudonymous;
 
@@ -19,7 +20,7 @@ pub(crate) struct ProfileRetentionForm {
 
 /// How long those are kept of whom only browsers and devices are known.
 struct PseudonymousForm {
-    days: u16,
+    days: At<u16>,
     /// The namespaces, where they are named.
     namespaces: Option<At<Vec<At<NamespaceCode>>>>,
 }
@@ -45,7 +46,7 @@ impl Read for PseudonymousForm {
             let help = "leave `namespaces` out for all that are of browsers and devices".to_owned();
             notes.note(named.at, "no namespace makes a profile pseudonymous", help);
         }
-        Some(PseudonymousForm { days: days.value, namespaces })
+        Some(PseudonymousForm { days, namespaces })
     }
 }
 
@@ -61,7 +62,26 @@ impl ProfileRetentionForm {
             }
             None => of_browsers_and_devices(known),
         };
-        Some(Pseudonymous { days: *days, namespaces })
+        Some(Pseudonymous { days: days.value, namespaces })
+    }
+
+    /// Notes datastreams whose visits would count for nothing: a visit is noted by a record of the dataset that holds the
+    /// events.
+    pub(crate) fn check_visits(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        let counts_visits = scope.catalogue.pseudonymous.as_ref().is_some_and(Pseudonymous::counts_visits);
+        let Some(form) = self.pseudonymous.as_ref().filter(|_| counts_visits) else { return };
+        for name in scope.catalogue.datastreams.keys() {
+            let mut events = scope.catalogue.datasets.values().filter_map(Dataset::events);
+            if !events.any(|events| events.datastream == *name && events.fields.is_empty()) {
+                let message = format!(
+                    "who is known by a browser alone would expire whether they come by or not: no dataset holds the events of `{name}`"
+                );
+                let help = format!(
+                    "add a dataset with `source: {{datastream: {name}}}` and a schema of class `experience_event`, or leave `ECID` out of `namespaces`"
+                );
+                notes.note(form.days.at, message, help);
+            }
+        }
     }
 }
 
@@ -74,9 +94,11 @@ fn of_browsers_and_devices(namespaces: &[Namespace]) -> BTreeSet<NamespaceCode> 
 /// Notes a namespace by which nobody is pseudonymous.
 fn check(code: &At<NamespaceCode>, scope: &Scope<'_>, notes: &mut Notes<'_>) {
     let why = match scope.forms.namespace_type(&scope.catalogue.namespaces, code, notes) {
-        Some(NamespaceType::Email | NamespaceType::Phone) => "it says who somebody is",
+        Some(NamespaceType::Email | NamespaceType::Phone | NamespaceType::CrossDevice) => {
+            "it says who somebody is"
+        }
         Some(NamespaceType::PartnerId | NamespaceType::NonPeople) => "no profile is known by it",
-        Some(NamespaceType::Cookie | NamespaceType::Device | NamespaceType::CrossDevice) | None => return,
+        Some(NamespaceType::Cookie | NamespaceType::Device) | None => return,
     };
     let help = "name namespaces of browsers and devices".to_owned();
     notes.note(code.at, format!("namespace `{}` makes nobody pseudonymous: {why}", code.value), help);

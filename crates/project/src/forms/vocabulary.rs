@@ -70,6 +70,13 @@ impl ProjectForm {
         self.retention.as_ref()?.pseudonymous(scope, notes)
     }
 
+    /// Notes what would have pseudonymous profiles expire though they are visited.
+    pub(crate) fn check_visits(&self, scope: &Scope<'_>, notes: &mut Notes<'_>) {
+        if let Some(retention) = &self.retention {
+            retention.check_visits(scope, notes);
+        }
+    }
+
     /// The core policies that the project enables.
     pub(crate) fn enabled_core_policies(&self, notes: &mut Notes<'_>) -> Vec<Policy> {
         let enabled = self.core_policies.iter().filter_map(|named| {

@@ -671,7 +671,7 @@ fn datastreams_and_offers() {
 }
 
 #[test]
-fn logins_of_a_datastream_whose_events_no_dataset_holds_have_no_place() {
+fn logins_and_visits_of_a_datastream_whose_events_no_dataset_holds_have_no_place() {
     const SITE: &str = "organisation: 5F0C@AdobeOrg\norigins: [https://www.shop.example]\ntoken:\n  secret: key\n  algorithm: HS256\n  issuer: shop\n  audience: site\n  identities: {email: Email}\n";
     const EVENTS: &[Change] = &[
         ("edge/datastreams/site.yaml", "", SITE),
@@ -685,6 +685,12 @@ fn logins_of_a_datastream_whose_events_no_dataset_holds_have_no_place() {
     assert!(problems(EVENTS).is_ok());
     let told = problems(&EVENTS[..1]).err().unwrap().to_string();
     assert!(told.contains("no dataset holds the events of `site`"), "{told}");
+
+    const RULE: Change = ("project.yaml", "title:", "retention: {pseudonymous: {days: 14}}\ntitle:");
+    assert!(problems(&[EVENTS, &[RULE]].concat()).is_ok());
+    let (site, _) = SITE.split_once("token").unwrap();
+    let told = problems(&[("edge/datastreams/site.yaml", "", site), RULE]).err().unwrap().to_string();
+    assert!(told.contains("would expire whether they come by or not"), "{told}");
 }
 
 #[test]

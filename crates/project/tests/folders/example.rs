@@ -200,7 +200,7 @@ fn browsers_and_devices_are_pseudonymous_where_a_project_asks_for_it_and_names_n
     for (said, expected) in [
         ("", None),
         ("retention: {}", None),
-        ("retention: {pseudonymous: {days: 14, namespaces: [CRMID]}}", Some((14, vec!["CRMID"]))),
+        ("retention: {pseudonymous: {days: 14, namespaces: [GAID]}}", Some((14, vec!["GAID"]))),
         (
             "retention: {pseudonymous: {days: 14}}",
             Some((14, vec!["AAID", "APNS", "AdCloud", "ECID", "FCM", "GAID", "IDFA", "TNTID", "WAID"])),
