@@ -93,6 +93,12 @@ async fn the_identity_that_was_asked_for_is_suppressed_or_it_is_said_whose_it_is
     for identity in [&former, &email] {
         assert!(local.store.identities.suppression(identity).await.unwrap().is_some());
     }
+    // It links to somebody who is gone.
+    let gone = desk.identity("Email:gone@example.com").key;
+    assert!(local.store.identities.claim(&gone, &desk.keyring.profile_id(&gone, 7)).await.unwrap());
+    assert_eq!(delete(local, "Email", "gone@example.com").code, 1);
+    assert!(local.store.identities.suppression(&gone).await.unwrap().is_some());
+
     let nobody = delete(local, "Email", "nobody@example.com");
     assert_eq!((nobody.code, &nobody.printed[0]["suppressed"]), (1, &json!(1)));
     let key = desk.identity("Email:nobody@example.com").key;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Result, anyhow};
 use aws::{Closed, Found, Holder, Receipt, Store, Suppression, Visit};
 use clap::Parser;
@@ -19,7 +18,7 @@ use super::status::{self, with_owing};
 use super::{People, Whom};
 use crate::FINDINGS;
 use crate::connection::{user, with_store};
-use crate::terminal::{self, Format};
+use crate::terminal::{self, Format, print};
 
 /// How often people are looked for again where somebody else takes their identity for another at the same time.
 const MOST_RACES: usize = 10;
@@ -151,11 +150,15 @@ impl People {
         }
         let identity = &self.identity.key;
         let mut holder = store.identities.suppress(identity, None, suppression).await?;
-        if let Holder::Profile(named) = &holder
-            && let Some((live, _)) = store.live(named).await?
-            && closed.contains_key(&live)
-        {
-            holder = store.identities.suppress(identity, Some(named), suppression).await?;
+        if let Holder::Profile(named) = &holder {
+            // What links to somebody who is gone is nobody's.
+            let is_free = store
+                .live(named)
+                .await?
+                .is_none_or(|(live, graph)| closed.contains_key(&live) || graph.is_closed());
+            if is_free {
+                holder = store.identities.suppress(identity, Some(named), suppression).await?;
+            }
         }
         let is_suppressed = holder == Holder::Suppressed;
         if is_suppressed && self.namespace.code.as_str() == ECID {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Context, Result};
 use aws::{Receipt, Store};
 use clap::Parser;
@@ -17,7 +16,7 @@ use serde::Serialize;
 
 use crate::FINDINGS;
 use crate::connection::with_store;
-use crate::terminal::{self, BOLD, Format, GREEN, YELLOW};
+use crate::terminal::{self, BOLD, Format, GREEN, YELLOW, print};
 use crate::words::{number, time};
 
 /// Show how far the deletion of a person is
