@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::Result;
 use clap::Parser;
 use domain::audience::DefinitionHash;
@@ -14,7 +13,7 @@ use serde::Serialize;
 use crate::connection::{in_force, with_store};
 use crate::runs::{Found, latest_complete};
 use crate::table::Table;
-use crate::terminal::{self, DIM, Format};
+use crate::terminal::{self, DIM, Format, print};
 use crate::words::{NOTHING, number, time};
 
 /// List audiences with their sizes, as of the latest complete run

@@ -9,7 +9,6 @@ mod read;
 
 use std::process::ExitCode;
 
-use anstream::{print, println};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use domain::name::DataflowName;
@@ -20,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::FINDINGS;
 use crate::catalogue::of_sequence;
 use crate::connection::with_store;
-use crate::terminal::DIM;
+use crate::terminal::{DIM, print, println};
 use crate::words::time;
 
 /// How far back the account goes where nothing is said.

@@ -9,7 +9,6 @@ mod record;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anstream::print;
 use anyhow::{Result, bail};
 use aws::Store;
 use clap::{Parser, Subcommand};
@@ -19,7 +18,7 @@ use jiff::Timestamp;
 
 use crate::FINDINGS;
 use crate::connection::{in_force, with_store};
-use crate::terminal::{self, Format};
+use crate::terminal::{self, Format, print};
 use account::Account;
 
 /// How long `--watch` waits between two looks.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anstream::{eprintln, print};
+use anstream::eprintln;
 use anyhow::{Context, Result};
 use aws::Applied;
 use clap::{Parser, Subcommand};
@@ -17,7 +17,7 @@ use crate::apply::{Outcome, Report, keep_refusals, move_pointer, short};
 use crate::connection::{in_force, with_store};
 use crate::plan::{Against, Plan};
 use crate::table::{Cell, Table};
-use crate::terminal::{self, Format, GREEN, YELLOW};
+use crate::terminal::{self, Format, GREEN, YELLOW, print};
 use crate::words::time;
 
 /// List the catalogues that were brought into force, newest last

@@ -5,7 +5,6 @@ mod record;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::Result;
 use aws::{RefusalRecord, Store};
 use clap::{Parser, Subcommand};
@@ -21,7 +20,7 @@ use crate::connection::{dataflow, in_force, with_store};
 use crate::refusal;
 use crate::runs::{Found, latest_complete};
 use crate::table::Table;
-use crate::terminal::{self, DIM, Format};
+use crate::terminal::{self, DIM, Format, print};
 use crate::words::{NOTHING, number, state, state_cell, time};
 
 /// List dataflows: their states, and what stands at their destinations as of the latest complete run

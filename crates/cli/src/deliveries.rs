@@ -3,7 +3,6 @@
 
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Context, Result, bail};
 use aws::{Settlement, Store};
 use clap::{Args, Parser, Subcommand};
@@ -16,7 +15,7 @@ use serde::Serialize;
 use crate::FINDINGS;
 use crate::connection::{dataflow, in_force, with_store};
 use crate::table::Table;
-use crate::terminal::{self, Format, GREEN, count};
+use crate::terminal::{self, Format, GREEN, count, print};
 use crate::words::time;
 
 /// Look at deliveries

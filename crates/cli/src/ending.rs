@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Context, Result};
 use aws::{Evaluate, Queue, Store};
 use clap::{Parser, Subcommand};
@@ -22,7 +21,7 @@ use serde::Serialize;
 use crate::FINDINGS;
 use crate::apply::{Outcome, bring_into_force, keep_refusals};
 use crate::connection::{in_force, user, with_store};
-use crate::terminal::{self, Format, GREEN, YELLOW};
+use crate::terminal::{self, Format, GREEN, YELLOW, print};
 use crate::words::{listed, number};
 
 /// How many items a page of the count has.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anstream::{eprintln, print};
+use anstream::eprintln;
 use anyhow::{Result, bail};
 use aws::{Evaluate, Queue, Slice, Store};
 use clap::Parser;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::audiences;
 use crate::connection::{in_force, user, with_store};
 use crate::runs::Found;
-use crate::terminal::{self, Format, GREEN};
+use crate::terminal::{self, Format, GREEN, print};
 use crate::words::number;
 
 /// How often the ledger is looked at.

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anstream::println;
 use anyhow::{Context, Result, bail};
 use aws::{Queue, Store, Work};
 use clap::{Parser, Subcommand};
@@ -12,7 +11,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::connection::{in_force, with_store};
-use crate::terminal::{self, Format, GREEN, count};
+use crate::terminal::{self, Format, GREEN, count, println};
 
 /// The longest span that is replayed at once, in days: as long as a quarter of a year.
 const LONGEST_SPAN: usize = 92;

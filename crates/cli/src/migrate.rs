@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::Result;
 use aws::Migrated;
 use clap::Parser;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use crate::FINDINGS;
 use crate::connection::with_store;
 use crate::table::Table;
-use crate::terminal::{self, Format, GREEN, YELLOW};
+use crate::terminal::{self, Format, GREEN, YELLOW, print};
 use crate::words::number;
 
 /// Bring what is stored to the forms of this build

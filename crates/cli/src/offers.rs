@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::Result;
 use clap::Parser;
 use domain::edge::offer::Offer;
@@ -15,7 +14,7 @@ use serde::Serialize;
 use crate::connection::{in_force, with_store};
 use crate::refusal;
 use crate::table::Table;
-use crate::terminal::{self, Format};
+use crate::terminal::{self, Format, print};
 use crate::words::number;
 
 /// Offers of the catalogue in force, with displays and clicks, and why some are refused

@@ -7,7 +7,6 @@ mod view;
 
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Context, Result};
 use aws::Store;
 use clap::{Parser, Subcommand};
@@ -20,7 +19,7 @@ use jiff::Timestamp;
 
 use crate::FINDINGS;
 use crate::connection::{in_force, with_store};
-use crate::terminal::{self, Format};
+use crate::terminal::{self, Format, print};
 use view::View;
 
 /// Look at profiles

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::Result;
 use aws::{Removed, Run, Slice, Store, Units};
 use clap::Parser;
@@ -13,7 +12,7 @@ use serde::Serialize;
 
 use crate::connection::with_store;
 use crate::table::{Cell, Table};
-use crate::terminal::{self, Format};
+use crate::terminal::{self, Format, print};
 use crate::words::{NOTHING, duration, number, time};
 
 /// How many runs are looked at for one that is complete. Runs are minutes apart, and take minutes.

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anstream::{print, println};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use domain::name::SchemaName;
@@ -13,7 +12,7 @@ use domain::schema::Class;
 use project::{Described, Documents};
 
 use crate::folder;
-use crate::terminal::{self, Format, GREEN, YELLOW, count};
+use crate::terminal::{self, Format, GREEN, YELLOW, count, print, println};
 
 mod tree;
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::table::Table;
+use crate::terminal::print;
 
 /// What the files of a project may say
 #[derive(Debug, Subcommand)]

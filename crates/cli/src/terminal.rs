@@ -1,6 +1,10 @@
 //! What people see: colours on a terminal only, and one way to print each kind of thing.
 
-use anstream::{eprintln, print, println};
+use std::fmt::Arguments;
+use std::io::Write;
+use std::process;
+
+use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use project::{Problem, Problems};
@@ -11,6 +15,25 @@ pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// Writes to standard output. Where that takes no more, nobody reads what would follow: the command ends, as one that
+/// cannot do its work.
+pub(crate) fn write_out(text: Arguments<'_>) {
+    if let Err(error) = anstream::stdout().write_fmt(text) {
+        eprintln!("{RED}error{RED:#}: standard output cannot be written: {error}");
+        process::exit(2);
+    }
+}
+
+macro_rules! print_out {
+    ($($text:tt)*) => { $crate::terminal::write_out(format_args!($($text)*)) };
+}
+
+macro_rules! print_line {
+    ($($text:tt)*) => { $crate::terminal::write_out(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+pub(crate) use {print_line as println, print_out as print};
 
 /// How a command's result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::println;
 use anyhow::Result;
 use clap::Parser;
 use domain::audience::Evaluation;
@@ -16,7 +15,7 @@ use serde::Serialize;
 
 use crate::apply::refusals;
 use crate::refusal::{Blocked, CuresOf};
-use crate::terminal::{self, Format, GREEN, RED, count};
+use crate::terminal::{self, Format, GREEN, RED, count, println};
 use crate::{FINDINGS, folder, refusal};
 
 /// Check a project's folder as a whole, without touching anything

@@ -57,7 +57,12 @@ impl Files {
             } else if entry.path().is_dir() {
                 self.read_below(&entry.path(), &format!("{path}/"), problems)?;
             } else if name.ends_with(".yaml") || name.ends_with(".yml") || is_document(&path) {
-                self.read_file(&entry.path(), path, problems);
+                if entry.path().is_file() {
+                    self.read_file(&entry.path(), path, problems);
+                } else {
+                    let message = "this is no file that can be read: expected the files of the project";
+                    Notes::of(&path, problems).note(Position::START, message.to_owned(), None);
+                }
             }
         }
         Ok(())

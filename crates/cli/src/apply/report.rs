@@ -240,7 +240,7 @@ pub(crate) fn change_lines(change: &Change) -> String {
         .into_iter()
         .filter(|(_, _, names)| !names.is_empty())
         .map(|(style, sign, names)| {
-            format!("{style}{sign}{style:#} {DIM}{:<16}{DIM:#}{}\n", change.kind, listed(names))
+            format!("{style}{sign}{style:#} {DIM}{:<17}{DIM:#}{}\n", change.kind, listed(names))
         })
         .collect()
 }

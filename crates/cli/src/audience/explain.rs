@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anstream::{print, println};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use domain::audience::{Audience, Evaluation};
@@ -21,7 +20,7 @@ use serde_json::json;
 
 use crate::connection::{in_force, with_store};
 use crate::json_lines::{self, Input};
-use crate::terminal::{self, BOLD, Format, count};
+use crate::terminal::{self, BOLD, Format, count, print, println};
 use crate::{FINDINGS, folder, profile};
 
 use super::{named, reason};

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::Result;
 use clap::Parser;
 use domain::audience::{Audience, Evaluation};
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::folder;
 use crate::table::{Cell, Table, card};
-use crate::terminal::{self, DIM, Format, GREEN, YELLOW};
+use crate::terminal::{self, DIM, Format, GREEN, YELLOW, print};
 use crate::words::listed;
 
 use super::named;

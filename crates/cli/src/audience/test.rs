@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::Result;
 use clap::Parser;
 use project::Tried;
 use serde_json::{Value, json};
 
 use crate::table::{Cell, Table};
-use crate::terminal::{self, DIM, Format, GREEN, RED, count};
+use crate::terminal::{self, DIM, Format, GREEN, RED, count, print};
 use crate::{FINDINGS, folder};
 
 use super::reason;

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Result, bail};
 use aws::{Queue, Store, Watermark, Work};
 use clap::Parser;
@@ -13,7 +12,7 @@ use serde_json::json;
 
 use crate::FINDINGS;
 use crate::connection::{user, with_store};
-use crate::terminal::{self, Format, GREEN};
+use crate::terminal::{self, Format, GREEN, print};
 
 /// Give up a batch that cannot be applied, and start the next one of its dataset
 ///

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Result, bail};
 use aws::{Queue, Store, Work};
 use clap::Parser;
@@ -13,7 +12,7 @@ use serde_json::json;
 
 use crate::FINDINGS;
 use crate::connection::{user, with_store};
-use crate::terminal::{self, Format, GREEN};
+use crate::terminal::{self, Format, GREEN, print};
 use crate::words::number;
 
 /// Approve a snapshot that lacks more records than its dataset allows

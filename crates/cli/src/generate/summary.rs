@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anstream::{eprintln, println};
+use anstream::eprintln;
 use anyhow::Result;
 use domain::name::{AudienceName, DatasetName};
 use serde::Serialize;
 
 use super::sink::is_standard_output;
-use crate::terminal::{BOLD, Format};
+use crate::terminal::{BOLD, Format, println};
 
 /// What stands in a file, and what is expected of it.
 #[derive(Debug, Serialize)]

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anstream::print;
 use anyhow::{Context, Result};
 use aws::Store;
 use clap::Parser;
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use crate::FINDINGS;
 use crate::connection::{in_force, with_store};
 use crate::table::Table;
-use crate::terminal::{self, Format};
+use crate::terminal::{self, Format, print};
 use crate::words::time;
 
 /// Show the stored graph of a person

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anstream::print;
 use anyhow::{Context, Result, bail};
 use aws::{MOST_RELINKED, SplitRecord, Store, Visit};
 use clap::Parser;
@@ -20,7 +19,7 @@ use serde::Serialize;
 use super::show::{Named, identity};
 use crate::FINDINGS;
 use crate::connection::{in_force, user, with_store};
-use crate::terminal::{self, Format, GREEN, count};
+use crate::terminal::{self, Format, GREEN, count, print};
 
 /// Take an identity out of a person's graph, into a profile of its own
 ///
